@@ -1,0 +1,40 @@
+# Every target bootstraps .venv by itself: Python 3.11 or newer and make are all a machine needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+WHEEL := app/wheels/causeway_jobs-0.1.0-py3-none-any.whl
+export PYTHONHASHSEED := 0
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed on the PATH"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --python $(BIN)/python --quiet --compile-bytecode --require-hashes requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(WHEEL): .venv/installed jobs/pyproject.toml $(shell find jobs -name '*.py')
+	@rm -rf app/wheels && mkdir -p app/wheels
+	@cd jobs && SOURCE_DATE_EPOCH=1735689600 ../$(BIN)/python -m hatchling build --target wheel --directory ../app/wheels
+
+install: .venv/installed $(WHEEL) ## Install everything into .venv
+
+demo: install ## Run the bike-sharing story against the sandbox
+	$(BIN)/causeway demo
+
+test: install ## Run every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: install ## Lint, types, import contracts, committed documents
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy app jobs tests migrations
+	$(BIN)/lint-imports
+
+lock: ## Write requirements.lock anew (names, versions, hashes; no addresses)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --universal --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock --quiet
+
+.PHONY: help install demo test check lock

@@ -1,0 +1,1 @@
+"""Causeway: a control plane that carries machine-learning models between Databricks workspaces."""
