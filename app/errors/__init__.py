@@ -1,0 +1,180 @@
+"""
+The catalogue of problems: one class each, one vocabulary for immediate errors and `operation.error`.
+
+Problem
+├── RequestProblem      the caller can mend it: what was sent, asked for, or may be done    (requests.py)
+├── StateProblem        the request is sound, but the world stands in its way               (states.py)
+├── UpstreamProblem     a workspace refused, failed or stayed silent                        (upstream.py)
+└── OperationProblem    slow work that ended badly after it was accepted                    (upstream.py)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.errors.problem import OperationProblem, Problem, RequestProblem, StateProblem, UpstreamProblem
+from app.errors.requests import (
+    BodyTooLarge,
+    BodyUnreadable,
+    CatalogNotFound,
+    DataNotFound,
+    EndpointNotFound,
+    IdempotencyKeyReused,
+    LinkNotDeclared,
+    MediaTypeUnsupported,
+    MethodNotAllowed,
+    ModelNotFound,
+    ModelVersionNotFound,
+    NotFound,
+    NotInProject,
+    PageTokenInvalid,
+    PermissionDenied,
+    ProjectNotFound,
+    ProviderNotFound,
+    RecordNotFound,
+    RequestInvalid,
+    RouteNotFound,
+    ShareNotFound,
+    Unauthenticated,
+    UpstreamNotFound,
+    WorkspaceNotFound,
+)
+from app.errors.states import (
+    AudienceMismatch,
+    AudienceUnknown,
+    CatalogNameTaken,
+    EndpointNameTaken,
+    Internal,
+    ModelVersionNotReady,
+    OperationAlreadyDone,
+    OperationInProgress,
+    PlanStale,
+    RateLimited,
+    RecordNotActive,
+    ShareNameTaken,
+    SignatureMissing,
+    WorkspaceRoleMismatch,
+)
+from app.errors.upstream import (
+    AlreadyExists,
+    CopyFailed,
+    DeploymentFailed,
+    DigestMismatch,
+    EndpointNotServing,
+    JobFailed,
+    NotVisibleInTime,
+    OperationCancelled,
+    OperationTimedOut,
+    PredictionRejected,
+    ScoringFailed,
+    SharingUnavailable,
+    SmokeFailed,
+    TrainingFailed,
+    WorkspaceConflict,
+    WorkspaceFault,
+    WorkspaceRefused,
+    WorkspaceThrottled,
+    WorkspaceTimeout,
+    WorkspaceUnavailable,
+    WrittenNotVisible,
+)
+
+__all__ = [
+    "AlreadyExists",
+    "AudienceMismatch",
+    "AudienceUnknown",
+    "BodyTooLarge",
+    "BodyUnreadable",
+    "CatalogNameTaken",
+    "CatalogNotFound",
+    "CopyFailed",
+    "DataNotFound",
+    "DeploymentFailed",
+    "DigestMismatch",
+    "EndpointNameTaken",
+    "EndpointNotFound",
+    "EndpointNotServing",
+    "IdempotencyKeyReused",
+    "Internal",
+    "JobFailed",
+    "LinkNotDeclared",
+    "MediaTypeUnsupported",
+    "MethodNotAllowed",
+    "ModelNotFound",
+    "ModelVersionNotFound",
+    "ModelVersionNotReady",
+    "NotFound",
+    "NotInProject",
+    "NotVisibleInTime",
+    "OperationAlreadyDone",
+    "OperationCancelled",
+    "OperationInProgress",
+    "OperationProblem",
+    "OperationTimedOut",
+    "PageTokenInvalid",
+    "PermissionDenied",
+    "PlanStale",
+    "PredictionRejected",
+    "Problem",
+    "ProjectNotFound",
+    "ProviderNotFound",
+    "RateLimited",
+    "RecordNotActive",
+    "RecordNotFound",
+    "RequestInvalid",
+    "RequestProblem",
+    "RouteNotFound",
+    "ScoringFailed",
+    "ShareNameTaken",
+    "ShareNotFound",
+    "SharingUnavailable",
+    "SignatureMissing",
+    "SmokeFailed",
+    "StateProblem",
+    "TrainingFailed",
+    "Unauthenticated",
+    "UpstreamNotFound",
+    "UpstreamProblem",
+    "WorkspaceConflict",
+    "WorkspaceFault",
+    "WorkspaceNotFound",
+    "WorkspaceRefused",
+    "WorkspaceRoleMismatch",
+    "WorkspaceThrottled",
+    "WorkspaceTimeout",
+    "WorkspaceUnavailable",
+    "WrittenNotVisible",
+    "catalogue",
+    "from_dict",
+]
+
+MEMBERS = {
+    "type",
+    "code",
+    "title",
+    "status",
+    "detail",
+    "retryable",
+    "retry_after_seconds",
+    "instance",
+    "request_id",
+}
+
+
+def from_dict(members: dict[str, Any]) -> Problem:
+    """The problem that `as_dict` described; an unknown code (of an older release) becomes `internal`."""
+    kind = catalogue().get(members["code"], Internal)
+    fields = {name: value for name, value in members.items() if name not in MEMBERS}
+    return kind(retry_after_seconds=members.get("retry_after_seconds"), **fields)
+
+
+def catalogue() -> dict[str, type[Problem]]:
+    """Every problem by its code."""
+    found: dict[str, type[Problem]] = {}
+    pending: list[type[Problem]] = [Problem]
+    while pending:
+        kind = pending.pop()
+        pending.extend(kind.__subclasses__())
+        if "code" in vars(kind):
+            found[kind.code] = kind
+    return found

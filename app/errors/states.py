@@ -1,0 +1,104 @@
+"""Problems of the moment: the request is sound, but the world stands in its way."""
+
+from app.errors.problem import StateProblem
+
+
+class OperationInProgress(StateProblem):
+    """Another operation is setting the state of the same thing."""
+
+    code, title = "operation-in-progress", "Another operation is under way"
+    template = "{operation} is still changing {resource}. Wait until it is done, then send the request again."
+
+
+class OperationAlreadyDone(StateProblem):
+    """A finished operation cannot be cancelled."""
+
+    code, title = "operation-already-done", "The operation has ended"
+    template = "{operation} has ended as {state}. There is nothing left to cancel."
+
+
+class PlanStale(StateProblem):
+    """The world has moved since the plan was made."""
+
+    code, title = "plan-stale", "The plan no longer holds"
+    template = "The plan {plan_digest} no longer describes what would happen. Make a new plan and look at it."
+
+
+class ModelVersionNotReady(StateProblem):
+    """Only a READY version can be copied, shared, scored or served."""
+
+    code, title = "model-version-not-ready", "The model version is not ready"
+    template = "Version {version} of {model} in {workspace} is {state}. Wait until it is READY, then try again."
+
+
+class SignatureMissing(StateProblem):
+    """A version without a signature can be neither checked nor smoke-tested."""
+
+    code, title = "signature-missing", "The model version has no signature"
+    template = "Version {version} of {model} in {workspace} has no signature. Log it again with a signature."
+
+
+class AudienceMismatch(StateProblem):
+    """The live share reaches somebody, or holds something, that the audience does not declare."""
+
+    code, title = "audience-mismatch", "The share does not match the audience"
+    template = (
+        "Share {share} does not match audience {audience}: recipients {unexpected_recipients} and objects "
+        "{unexpected_objects} are not declared. Remove them from the share, or declare them."
+    )
+
+
+class ShareNameTaken(StateProblem):
+    """A share of the derived name exists that Causeway did not make."""
+
+    code, title = "share-name-taken", "The share's name is taken"
+    template = "Share {share} in {workspace} belongs to {owner}, not to Causeway. Rename it, or have an admin adopt it."
+
+
+class CatalogNameTaken(StateProblem):
+    """A catalog of the wanted name exists, and is not this share's."""
+
+    code, title = "catalog-name-taken", "The catalog's name is taken"
+    template = "Catalog {catalog} in {workspace} is not made from share {share}. Name another catalog."
+
+
+class EndpointNameTaken(StateProblem):
+    """An endpoint of the wanted name exists that Causeway did not make for this project."""
+
+    code, title = "endpoint-name-taken", "The endpoint's name is taken"
+    template = "Endpoint {endpoint} in {workspace} was not made by Causeway for {project}. Name another endpoint."
+
+
+class AudienceUnknown(StateProblem):
+    """The project declares no such audience."""
+
+    code, status, title = "audience-not-found", 404, "The project has no such audience"
+    template = "Project {project} declares no audience {audience}. Name one that the configuration declares."
+
+
+class WorkspaceRoleMismatch(StateProblem):
+    """The configuration gives the workspace no part in what was asked."""
+
+    code, status, title = "workspace-role-mismatch", 422, "The workspace does not play this part"
+    template = "{workspace} has no {setting} in the configuration. Choose another workspace, or have it configured."
+
+
+class RecordNotActive(StateProblem):
+    """The record is not in the state that the request builds on."""
+
+    code, title = "record-not-active", "The record is not active"
+    template = "{id} is {state}, not {needed}. Wait until it is, or name another."
+
+
+class RateLimited(StateProblem):
+    """The caller's or the service's own limit is reached."""
+
+    code, status, title, retryable = "rate-limited", 429, "Too many requests", True
+    template = "More than {limit} requests are under way for {resource}. Try again after the time in Retry-After."
+
+
+class Internal(StateProblem):
+    """A fault of Causeway's own; the request id finds it in the logs."""
+
+    code, status, title = "internal", 500, "Causeway failed"
+    template = "Causeway met a fault of its own. Report the request id to whoever runs it."

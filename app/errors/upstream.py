@@ -1,0 +1,151 @@
+"""Trouble in a workspace, told apart from the caller's own, and slow work that ended badly."""
+
+from app.errors.problem import OperationProblem, UpstreamProblem
+
+
+class WorkspaceRefused(UpstreamProblem):
+    """The workspace refused Causeway's own credentials or privileges: the caller's rights are not in question."""
+
+    code, title = "workspace-refused", "The workspace refused Causeway"
+    template = "{workspace} refused Causeway's identity for {action}. Have the missing privilege granted to it."
+
+
+class WorkspaceFault(UpstreamProblem):
+    """The workspace answered what nobody expected; also a request of ours that it calls malformed."""
+
+    code, title = "workspace-fault", "The workspace answered unexpectedly"
+    template = "{workspace} answered unexpectedly to {action}. Look at upstream; report it if it stays."
+
+
+class WorkspaceThrottled(UpstreamProblem):
+    """The workspace asks for fewer requests."""
+
+    code, status, title, retryable = "workspace-throttled", 503, "The workspace asks for patience", True
+    template = "{workspace} refused {action} because of its own limits. Try again after the time in Retry-After."
+
+
+class WorkspaceUnavailable(UpstreamProblem):
+    """The workspace cannot be reached, or says that it is down; whether a lost request did its work is not known."""
+
+    code, status, title, retryable = "workspace-unavailable", 503, "The workspace is not available", True
+    template = "{workspace} could not be reached for {action}. Try again after the time in Retry-After."
+
+
+class WorkspaceTimeout(UpstreamProblem):
+    """The workspace did not answer in time; whether the request did its work is not known."""
+
+    code, status, title = "workspace-timeout", 504, "The workspace did not answer in time"
+    retryable = True
+    template = "{workspace} did not answer {action} in time. Try again; nothing is done twice."
+
+
+class WorkspaceConflict(UpstreamProblem):
+    """The object is being changed by somebody else, or a newer state is in the way."""
+
+    code, status, title, retryable = "workspace-conflict", 409, "The workspace object is busy", True
+    template = "{workspace} refused {action} because the object is being changed. Try again when that change has ended."
+
+
+class AlreadyExists(UpstreamProblem):
+    """Something of this name was there already: a success for whoever converges, who reads what it is."""
+
+    code, status, title = "object-already-exists", 409, "The workspace has an object of this name"
+    template = "{workspace} refused {action} because the name is taken. Choose another name."
+
+
+class SharingUnavailable(UpstreamProblem):
+    """Sharing outside the account is switched off, or not part of this metastore."""
+
+    code, status, title = "sharing-unavailable", 409, "The workspace cannot share"
+    template = "{workspace} refused {action} because sharing is switched off. Have external sharing enabled."
+
+
+class EndpointNotServing(UpstreamProblem):
+    """The endpoint exists, but cannot answer now."""
+
+    code, status, title, retryable = "endpoint-not-serving", 503, "The endpoint does not serve now", True
+    template = "Endpoint {endpoint} in {workspace} does not serve now. Try again after the time in Retry-After."
+
+
+class PredictionRejected(UpstreamProblem):
+    """The model refused the input; `upstream_message` says why in the platform's words."""
+
+    code, status, title = "prediction-rejected", 422, "The model refused the input"
+    template = "Endpoint {endpoint} refused the input: {upstream_message}. Compare it with the model's signature."
+
+
+class WrittenNotVisible(UpstreamProblem):
+    """A write was accepted, but a fresh read does not show it."""
+
+    code, title, retryable = "written-not-visible", "A write cannot be read back", True
+    template = "{workspace} accepted {action}, but a fresh read does not show it. Try again in a minute."
+
+
+class JobFailed(OperationProblem):
+    """The job run ended badly without saying why in its result; `job_error` holds its own last lines."""
+
+    code, title = "job-failed", "The job failed"
+    template = "The {job} job in {workspace} (run {run_id}) ended as {run_state}: {job_error}. Look at the run's page."
+
+
+class TrainingFailed(OperationProblem):
+    """The data or the request cannot be trained on; `reason` is the job's own code."""
+
+    code, status, title = "training-failed", 422, "The training cannot be done"
+    template = "{message} (Reason: {reason}.)"
+
+
+class ScoringFailed(OperationProblem):
+    """The rows or the model cannot be scored; `reason` is the job's own code."""
+
+    code, status, title = "scoring-failed", 422, "The scoring cannot be done"
+    template = "{message} (Reason: {reason}.)"
+
+
+class CopyFailed(OperationProblem):
+    """The vetted copy could not be made or proved; `reason` is the job's own code."""
+
+    code, status, title = "copy-failed", 409, "The copy cannot be made"
+    template = "{message} (Reason: {reason}.)"
+
+
+class DigestMismatch(OperationProblem):
+    """The bytes are not those that were published."""
+
+    code, status, title = "digest-mismatch", 409, "The model's bytes differ from what was published"
+    template = "Version {version} of {model} has digest {digest}, not {expected}. Do not use it; publish it again."
+
+
+class NotVisibleInTime(OperationProblem):
+    """What was shared did not become visible to the consumer within the limit."""
+
+    code, status, title, retryable = "share-not-visible", 504, "The share has not become visible", True
+    template = "{workspace} does not see {name} after {waited_seconds} seconds. Accept again later."
+
+
+class DeploymentFailed(OperationProblem):
+    """The platform could not build or start the served model; `cause` and `last_lines` say why."""
+
+    code, status, title = "deployment-failed", 409, "The deployment failed"
+    template = "Endpoint {endpoint} could not serve {model} version {version}: {cause}. Mend what last_lines show."
+
+
+class SmokeFailed(OperationProblem):
+    """The new entity answered its own input example wrongly, so no traffic was moved."""
+
+    code, status, title = "smoke-failed", 409, "The new model failed its first prediction"
+    template = "{model} version {version} failed its input example: {cause}. Traffic was not moved."
+
+
+class OperationCancelled(OperationProblem):
+    """A caller stopped the operation; `left_behind` lists what it had done."""
+
+    code, status, title = "operation-cancelled", 409, "The operation was cancelled"
+    template = "{principal} cancelled the operation. What it had done by then is listed in left_behind."
+
+
+class OperationTimedOut(OperationProblem):
+    """The deadline passed while upstream was still at work."""
+
+    code, status, title, retryable = "operation-timed-out", 504, "The operation took too long", True
+    template = "{action} in {workspace} was not done after {waited_seconds} seconds. It still runs there."
