@@ -1,0 +1,145 @@
+"""The shape of `causeway.yaml`: what exists, who may do what, and whose names are whose."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from app.configuration.secrets import Secret
+
+Role = Literal["viewer", "invoker", "publisher", "deployer", "approver"]
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def _https_outside_loopback(host: str) -> str:
+    parts = urlsplit(host)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path.strip("/") or parts.username:
+        raise ValueError("a host is https://name, with no path and no user")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("plain http is for loopback only")
+    return host.rstrip("/")
+
+
+def _prefix_pattern(pattern: str) -> str:
+    if "*" in pattern[:-1]:
+        raise ValueError("a pattern may hold * at its end only")
+    return pattern
+
+
+Host = Annotated[str, AfterValidator(_https_outside_loopback)]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+Segment = r"[A-Za-z0-9_-]+"
+Volume = Annotated[str, Field(pattern=rf"^{Segment}\.{Segment}\.{Segment}$")]
+SourcePattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+\*?$"), AfterValidator(_prefix_pattern)]
+EndpointPattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\*?$"), AfterValidator(_prefix_pattern)]
+Principal = Annotated[str, Field(pattern=r"^(person|service):[^\s:/]+$")]
+SharingIdentifier = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$")]
+
+
+class Part(BaseModel):
+    """A part of the file: unknown keys are refused, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class OAuthClient(Part):
+    """A service principal with an OAuth secret: what control should be."""
+
+    type: Literal["oauth-m2m"]
+    client_id: str
+    client_secret: Secret
+
+
+class AccessToken(Part):
+    """A personal access token, for workspaces that have nothing better."""
+
+    type: Literal["pat"]
+    token: Secret
+
+
+class Serverless(Part):
+    """Jobs run on serverless compute with an environment of this version."""
+
+    environment_version: str = "4"
+
+
+class JobCluster(Part):
+    """Jobs run on a new single-node cluster of their own."""
+
+    spark_version: str
+    node_type_id: str
+
+
+class Compute(Part):
+    """Where jobs run; serverless unless a cluster is described."""
+
+    serverless: Serverless | None = None
+    job_cluster: JobCluster | None = None
+
+
+class Workspace(Part):
+    """One Databricks workspace and the identity by which Causeway controls it."""
+
+    host: Host
+    cloud: Literal["aws", "azure", "gcp"]
+    auth: Annotated[OAuthClient | AccessToken, Field(discriminator="type")]
+    volume: Volume
+    """Wheels and control's own jobs: runners may read it, only control writes."""
+    shareable_catalog: Word | None = None
+    """Provider part: the catalog of vetted copies, where only Causeway writes."""
+    warehouse_id: str | None = None
+    capture_schema: str | None = None
+    compute: Compute = Compute()
+
+
+class Link(Part):
+    """Models may move from one workspace to another."""
+
+    source: Word = Field(alias="from")
+    target: Word = Field(alias="to")
+
+
+class Recipient(Part):
+    """A configured workspace, or a partner's metastore by its sharing identifier: exactly one of them."""
+
+    workspace: Word | None = None
+    sharing_identifier: SharingIdentifier | None = None
+
+
+class Audience(Part):
+    """A named set of recipients that see the same vetted versions."""
+
+    recipients: list[Recipient] = Field(min_length=1)
+    external: bool = False
+
+
+class Project(Part):
+    """A team: the unit of tenancy. What is not declared here is not the team's."""
+
+    runners: dict[Word, str] = {}
+    """The service principal (application id) that runs the team's code in each workspace."""
+    volumes: dict[Word, Volume] = {}
+    """Where operations keep their rows and results in each workspace."""
+    sources: dict[Word, list[SourcePattern]] = {}
+    """Catalog, schema, table, model and volume names that requests may use, such as `main.bikes.*`."""
+    endpoints: dict[Word, list[EndpointPattern]] = {}
+    audiences: dict[Word, Audience] = {}
+    roles: dict[Role, list[Principal]] = {}
+
+
+class ServiceAccount(Part):
+    """A principal that is not a person has a person who answers for it."""
+
+    owner: Principal
+
+
+class Configuration(Part):
+    """The whole file."""
+
+    admins: list[Principal] = []
+    principals: dict[Principal, ServiceAccount] = {}
+    workspaces: dict[Word, Workspace] = {}
+    links: list[Link] = []
+    projects: dict[Word, Project] = {}
