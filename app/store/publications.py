@@ -1,0 +1,27 @@
+"""Publications: which version of which model an audience was promised, and the vetted copy that keeps the promise."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON
+from sqlmodel import Field
+
+from app.store.records import Record
+
+
+class Publication(Record, table=True):
+    """A model version for one audience; states PENDING, ACTIVE, FAILED, WITHDRAWN."""
+
+    __tablename__ = "publications"
+    kind: ClassVar[str] = "publication"
+
+    workspace: str
+    model: str = Field(index=True)
+    version: int
+    audience: str
+    share: str
+    published_model: str
+    published_version: int | None = None
+    digest: str | None = None
+    outcome: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

@@ -1,0 +1,55 @@
+"""The steps of operations as people follow them; the engine keeps its own account for recovery."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, func
+from sqlmodel import Field, SQLModel, col, select
+
+from app.store.database import UtcDateTime, now, transaction
+from app.store.operations import Operation
+
+
+class Step(SQLModel, table=True):
+    """One named step of one operation, with its tries."""
+
+    __tablename__ = "operation_steps"
+
+    operation_id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    position: int
+    state: str
+    tries: int = 1
+    text: str = ""
+    error: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def record(operation_id: str, name: str, *, state: str, tries: int, text: str, error: Any) -> None:
+    """Note how a step stands; telling the same again changes nothing but times."""
+    with transaction() as session:
+        operation = session.get(Operation, operation_id)
+        if operation is None:
+            return
+        step = session.get(Step, (operation_id, name))
+        if step is None:
+            taken = session.exec(select(func.count()).where(col(Step.operation_id) == operation_id)).one()
+            step = Step(operation_id=operation_id, name=name, position=taken + 1, state=state)
+            session.add(step)
+        step.state, step.tries, step.error = state, max(tries, 1), error
+        step.text = text or step.text if state == "SUCCEEDED" else text
+        step.finished_at = now() if state != "RUNNING" else None
+        operation.updated_at = now()
+
+
+def list_steps(operation_ids: list[str]) -> dict[str, list[Step]]:
+    """The steps of several operations in the order in which they began."""
+    found: dict[str, list[Step]] = {operation_id: [] for operation_id in operation_ids}
+    statement = select(Step).where(col(Step.operation_id).in_(operation_ids)).order_by(col(Step.position))
+    with transaction() as session:
+        for step in session.exec(statement):
+            found[step.operation_id].append(step)
+    return found

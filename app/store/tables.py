@@ -1,0 +1,27 @@
+"""Every table in one place, for the migrations to compare with."""
+
+from sqlmodel import SQLModel
+
+from app.store.acceptances import Acceptance
+from app.store.api_keys import ApiKey
+from app.store.audit_events import AuditEvent
+from app.store.deployments import Deployment
+from app.store.operations import Lock, Operation
+from app.store.publications import Publication
+from app.store.scoring_runs import ScoringRun
+from app.store.steps import Step
+from app.store.training_runs import TrainingRun
+
+TABLES = (
+    Acceptance,
+    ApiKey,
+    AuditEvent,
+    Deployment,
+    Lock,
+    Operation,
+    Publication,
+    ScoringRun,
+    Step,
+    TrainingRun,
+)
+metadata = SQLModel.metadata
