@@ -1,0 +1,45 @@
+"""Which Databricks APIs does the sandbox answer, and which of them have something to start, stop or empty?
+
+To add one: import its file, name its routes in ROUTES, and its hooks (functions of the world) where it has any.
+"""
+
+import shutil
+from collections.abc import Callable
+
+from app.sandbox import discovery, metastores, scim
+from app.sandbox.wire import Route
+from app.sandbox.world import World
+
+ROUTES: list[Route] = [
+    *discovery.routes.declared,
+    *metastores.routes.declared,
+    *scim.routes.declared,
+]
+Hook = Callable[[World], None]
+# Called in a thread: before the first request (START), after the last (STOP, in reverse order), and by reset (RESET,
+# before the state is emptied). A hook that needs the state across several calls opens a transaction by itself.
+START: list[Hook] = []
+STOP: list[Hook] = []
+RESET: list[Hook] = []
+
+
+def start(world: World) -> None:
+    """Take up what an earlier process left."""
+    for hook in START:
+        hook(world)
+
+
+def stop(world: World) -> None:
+    """End what this process runs; nothing of it may outlive the sandbox."""
+    for hook in reversed(STOP):
+        hook(world)
+
+
+def reset(world: World) -> None:
+    """As on the first day; ids, ports, the admins' tokens and the settings stay."""
+    for hook in RESET:
+        hook(world)
+    with world.state.transaction():
+        world.state.clear(keep=("metastore", "workspace", "settings"))
+        shutil.rmtree(world.folder / "files", ignore_errors=True)
+        world.seed()

@@ -1,0 +1,126 @@
+"""Who may do what to which Unity Catalog object? The rules: ownership, privileges, inheritance, parents.
+
+Names are full names (a metastore's is its id). A model's securable type is "function", as on the platform [DOC].
+"""
+
+from app.sandbox import errors
+from app.sandbox.state import Document, State
+
+ACCOUNT_USERS = "account users"
+# The kind of document that holds an object's owner.
+_KINDS = {"function": "model"}
+_READING = {"USE_CATALOG", "USE_SCHEMA", "EXECUTE", "READ_VOLUME", "SELECT", "BROWSE"}
+_IN_SCHEMA = {
+    *("EXECUTE", "READ_VOLUME", "WRITE_VOLUME", "SELECT", "MODIFY", "BROWSE", "MANAGE", "APPLY_TAG"),
+    *("CREATE_MODEL", "CREATE_FUNCTION", "CREATE_VOLUME", "CREATE_TABLE", "USE_SCHEMA"),
+}
+PRIVILEGES = {
+    "metastore": {
+        *("CREATE_CATALOG", "CREATE_SHARE", "CREATE_RECIPIENT", "CREATE_PROVIDER", "MANAGE"),
+        *("USE_SHARE", "USE_RECIPIENT", "USE_PROVIDER", "SET_SHARE_PERMISSION"),
+    },
+    "catalog": {*_IN_SCHEMA, "USE_CATALOG", "CREATE_SCHEMA", "ALL_PRIVILEGES"},
+    "schema": {*_IN_SCHEMA, "ALL_PRIVILEGES"},
+    "volume": {"READ_VOLUME", "WRITE_VOLUME", "MANAGE", "APPLY_TAG", "ALL_PRIVILEGES"},
+    "function": {"EXECUTE", "MANAGE", "APPLY_TAG", "ALL_PRIVILEGES"},
+}
+
+
+def require(state: State, metastore: str, principal: str, privilege: str, kind: str, name: str) -> None:
+    """Raise 403 unless the principal holds the privilege there, and the USE privileges on all parents [SDK][DOC]."""
+    require_use(state, metastore, principal, name)
+    if not holds(state, metastore, principal, privilege, kind, name):
+        raise errors.lacking(privilege, kind, name)
+
+
+def require_owner(
+    state: State, metastore: str, principal: str, kind: str, name: str, *, or_parent: bool = False
+) -> None:
+    """Raise 403 unless the principal owns the object (or its parent), holds MANAGE on it, or is metastore admin."""
+    require_use(state, metastore, principal, name)
+    owners = [get_owner(state, metastore, kind, name)]
+    if or_parent:
+        owners += [get_owner(state, metastore, *parent) for parent in _parents(name)]
+    if principal not in owners and not holds(state, metastore, principal, "MANAGE", kind, name):
+        raise errors.lacking("MANAGE", kind, name)
+
+
+def require_use(state: State, metastore: str, principal: str, name: str) -> None:
+    """Raise 403 unless the principal may use every parent of the object."""
+    for kind, parent in _parents(name):
+        if not holds(state, metastore, principal, f"USE_{kind.upper()}", kind, parent):
+            raise errors.lacking(f"USE_{kind.upper()}", kind, parent)
+
+
+def holds(state: State, metastore: str, principal: str, privilege: str, kind: str, name: str) -> bool:
+    """Whether the object's ownership, or a grant on it or on a parent, gives the privilege; parents' USE not asked."""
+    if is_metastore_admin(state, metastore, principal) or principal == get_owner(state, metastore, kind, name):
+        return True
+    # ALL_PRIVILEGES leaves MANAGE out [DOC].
+    sufficient = {privilege} if privilege == "MANAGE" else {privilege, "ALL_PRIVILEGES"}
+    for place in [(kind, name), *_parents(name)]:
+        granted = get_assignments(state, metastore, *place)
+        if any(sufficient & set(granted.get(grantee, [])) for grantee in (principal, ACCOUNT_USERS)):
+            return True
+    return False
+
+
+def is_metastore_admin(state: State, metastore: str, principal: str) -> bool:
+    """Whether the principal is the metastore's admin, whom nothing is refused."""
+    return bool((state.find("principal", metastore, principal) or {}).get("admin"))
+
+
+def get_owner(state: State, metastore: str, kind: str, name: str) -> str | None:
+    """The owner's name; everything in a catalog from a share belongs to the catalog's owner [DOC]."""
+    catalog = state.find("catalog", metastore, name.partition(".")[0])
+    if catalog and catalog.get("share_name") and kind in {"schema", "volume", "function"}:
+        return str(catalog["owner"])
+    document = state.find(_KINDS.get(kind, kind), metastore, name)
+    return document["owner"] if document else None
+
+
+def get_assignments(state: State, metastore: str, kind: str, name: str) -> dict[str, list[str]]:
+    """Privileges by grantee, granted on the object itself."""
+    return state.find("grants", metastore, f"{kind}:{name}") or {}
+
+
+def change_assignments(
+    state: State, metastore: str, kind: str, name: str, changes: list[Document]
+) -> dict[str, list[str]]:
+    """Apply `{principal, add, remove}` entries and return what is granted then; asks no right of the caller."""
+    granted = get_assignments(state, metastore, kind, name)
+    for change in changes:
+        grantee, add, remove = change["principal"], change.get("add") or [], change.get("remove") or []
+        if set(add) & set(remove):
+            raise errors.invalid(f"Duplicate privileges to add and delete for principal {grantee}.")
+        _check_grantee(state, metastore, grantee)
+        for privilege in [*add, *remove]:
+            _check_privilege(state, metastore, kind, name, privilege)
+        kept = (set(granted.get(grantee, [])) | set(add)) - set(remove)
+        granted[grantee] = sorted(kept)
+    granted = {grantee: privileges for grantee, privileges in granted.items() if privileges}
+    state.put("grants", metastore, f"{kind}:{name}", granted)
+    return granted
+
+
+def forget_assignments(state: State, metastore: str, kind: str, name: str) -> None:
+    """Drop what was granted on an object that is gone, so that a new one of that name begins with nothing."""
+    state.remove("grants", metastore, f"{kind}:{name}")
+
+
+def _parents(name: str) -> list[tuple[str, str]]:
+    parts = name.split(".")
+    return [("catalog", parts[0]), ("schema", ".".join(parts[:2]))][: len(parts) - 1]
+
+
+def _check_grantee(state: State, metastore: str, grantee: str) -> None:
+    if grantee != ACCOUNT_USERS and state.find("principal", metastore, grantee) is None:
+        raise errors.PlatformError(404, "PRINCIPAL_DOES_NOT_EXIST", f"Could not find principal with name {grantee}")
+
+
+def _check_privilege(state: State, metastore: str, kind: str, name: str, privilege: str) -> None:
+    if privilege not in PRIVILEGES[kind]:
+        raise errors.invalid(f"Privilege {privilege} is not applicable to this entity [{kind.upper()}:{name}].")
+    catalog = state.find("catalog", metastore, name.partition(".")[0]) if kind != "share" else None
+    if catalog and catalog.get("share_name") and privilege not in _READING:
+        raise errors.invalid(f"Privilege {privilege} cannot be granted on a catalog that comes from a share.")
