@@ -6,11 +6,14 @@ To add one: import its file, name its routes in ROUTES, and its hooks (functions
 import shutil
 from collections.abc import Callable
 
-from app.sandbox import discovery, metastores, scim
+from app.sandbox import discovery, metastores, providers, recipients, scim, shares
 from app.sandbox.wire import Route
 from app.sandbox.world import World
 
 ROUTES: list[Route] = [
+    *providers.routes.declared,
+    *recipients.routes.declared,
+    *shares.routes.declared,
     *discovery.routes.declared,
     *metastores.routes.declared,
     *scim.routes.declared,

@@ -22,7 +22,9 @@ def get_summary(call: Call) -> GetMetastoreSummaryResponse:
         region=metastore.region,
         global_metastore_id=metastore.global_id,
         owner=metastore.admin,
-        delta_sharing_scope=DeltaSharingScopeEnum.INTERNAL_AND_EXTERNAL,
+        delta_sharing_scope=DeltaSharingScopeEnum.INTERNAL_AND_EXTERNAL
+        if call.world.settings.external_sharing
+        else DeltaSharingScopeEnum.INTERNAL,
         privilege_model_version="1.0",
     )
 

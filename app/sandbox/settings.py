@@ -11,6 +11,8 @@ from app.sandbox.state import State
 class Settings:
     """`visibility_seconds`: how late a consumer sees what was added to a share. `empty_first_page`: whether a paged
     list begins with an empty page. `page_size`: entries on a page when the caller leaves it to the server.
+    `external_sharing`: whether recipients may belong to another account. `serve_withdrawn`: whether a running model
+    server goes on when its version is not to be had any more.
     """
 
     visibility_seconds: float = 2.0
@@ -18,6 +20,8 @@ class Settings:
     empty_first_page: bool = True
     page_size: int = 100
     already_exists_status: int = 400
+    external_sharing: bool = True
+    serve_withdrawn: bool = True
 
 
 def get(state: State) -> Settings:

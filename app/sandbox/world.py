@@ -116,8 +116,8 @@ class World:
 
         None when it lies in a catalog from a share and the share does not show it (now): never added, not yet
         visible, revoked, or the share's owner lost the right to it. For other names the answer is the name itself:
-        whether such a thing exists is for the caller to see. What is added is seen `visibility_seconds` later, what is taken away is
-        gone at once [DOC "cached for one minute"].
+        whether such a thing exists is for the caller to see. What is added is seen `visibility_seconds` later, what
+        is taken away is gone at once [DOC "cached for one minute"].
         """
         catalog_name, _, rest = full_name.partition(".")
         catalog = self.state.find("catalog", metastore, catalog_name)
@@ -137,15 +137,19 @@ class World:
         share = self.state.find("share", provider, share_name)
         if share is None:
             return []
-        since = self.find_grant_moment(consumer, provider, share)
-        seen_until = now_ms() - 1000 * self.settings.visibility_seconds
-        if since is None or since > seen_until:
+        if not self.sees_share(consumer, provider, share):
             return []
+        seen_until = now_ms() - 1000 * self.settings.visibility_seconds
         return [
             source
             for source in share["objects"]
-            if source["added_at"] <= seen_until and self._owner_may_share(provider, share, source)
+            if source["added_at"] <= seen_until and self.owner_may_share(provider, share, source)
         ]
+
+    def sees_share(self, consumer: str, provider: str, share: Document) -> bool:
+        """Whether the consumer's metastore has SELECT on the provider's share, for long enough to be visible."""
+        since = self.find_grant_moment(consumer, provider, share)
+        return since is not None and since <= now_ms() - 1000 * self.settings.visibility_seconds
 
     def find_grant_moment(self, consumer: str, provider: str, share: Document) -> float | None:
         """When (ms) the consumer's metastore got SELECT on the provider's share; None when it has none."""
@@ -175,8 +179,8 @@ class World:
             if recipient.get("data_recipient_global_metastore_id") == identifier:
                 yield name
 
-    def _owner_may_share(self, provider: str, share: Document, source: Document) -> bool:
-        # The owner's rights count for as long as something is shared; without them recipients see nothing [DOC].
+    def owner_may_share(self, provider: str, share: Document, source: Document) -> bool:
+        """Whether the share's owner (still) has the rights to show the object; else recipients do not see it [DOC]."""
         needed = {"MODEL": ("EXECUTE", "function"), "VOLUME": ("READ_VOLUME", "volume")}
         privilege, kind = needed[source["data_object_type"]]
         owner = share["owner"]

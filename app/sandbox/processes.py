@@ -1,0 +1,142 @@
+"""The processes that run other people's code: jobs and model servers, forked from one preloaded forkserver.
+
+Importing mlflow and scikit-learn takes seconds and a quarter of a gigabyte; the forkserver pays for it once.
+Each process leads a process group of its own, is ended as a group, and ends by itself when the sandbox does.
+"""
+
+import importlib
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from app.sandbox import isolation
+
+PRELOADED = [
+    "app.sandbox.processes",
+    "app.sandbox.job_process",
+    "app.sandbox.model_server",
+    "mlflow.pyfunc",
+    "mlflow.sklearn",
+    "mlflow.pyfunc.scoring_server",
+    "sklearn.ensemble",
+    "sklearn.pipeline",
+    "sklearn.linear_model",
+    "pandas",
+    "lightgbm",
+    "xgboost",
+    "flaml.automl",
+    "databricks.sdk",
+    "uvicorn",
+]
+PREFIX = "databricks-"
+
+# multiprocessing reads a process's exit status from a pipe, once; two threads that look at the same moment
+# would lose it, and `start()` looks at every process. So one lock serialises every look.
+_looking = threading.Lock()
+_context = multiprocessing.get_context("forkserver")
+
+
+def start_forkserver() -> None:
+    """Starts the forkserver, which goes on importing in the background; to be called before there are threads.
+
+    It gets a bare environment: what the children inherit in memory must hold neither secret nor state path.
+    One thread for OpenMP and BLAS, because libraries read that when they are loaded and a pool does not
+    survive a fork.
+    """
+    _context.set_forkserver_preload(PRELOADED)
+    bare = {"PATH": os.environ.get("PATH", os.defpath), "OMP_NUM_THREADS": "1"}
+    with _environment(bare):
+        forkserver.ensure_running()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A private folder of one process: its home, its temporary files, what it says."""
+
+    path: Path
+
+    @property
+    def home(self) -> Path:
+        return self.path / "home"
+
+    @property
+    def site(self) -> Path:
+        """Where wheels are unpacked."""
+        return self.path / "site"
+
+    @property
+    def output(self) -> Path:
+        """Everything that the process printed."""
+        return self.path / "output"
+
+    def printed(self, limit: int = 5 * 1024 * 1024) -> str:
+        """The last `limit` bytes of what the process printed; empty if it printed nothing."""
+        if not self.output.exists():
+            return ""
+        return self.output.read_bytes()[-limit:].decode(errors="replace")
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def make_folder() -> Folder:
+    """A new private folder (mode 0700), outside the sandbox's state, whose path a process may know."""
+    folder = Folder(Path(tempfile.mkdtemp(prefix=PREFIX)))
+    for path in (folder.home, folder.site, folder.home / "tmp"):
+        path.mkdir()
+    return folder
+
+
+def start(module: str, spec: isolation.Spec) -> ForkServerProcess:
+    """Starts `module.main(spec)` in a new process, isolated as the spec says."""
+    with _looking:
+        process = _context.Process(target=_enter, args=(module, spec), name=module)
+        process.start()
+    return process
+
+
+def wait(process: ForkServerProcess, timeout_seconds: float | None = None) -> int | None:
+    """Waits until the process has ended; answers its exit code, or None if it still runs."""
+    connection.wait([process.sentinel], timeout_seconds)
+    with _looking:
+        return process.exitcode
+
+
+def end(process: ForkServerProcess) -> None:
+    """Ends the process and all that it started; safe to repeat, also after it has ended by itself."""
+    pid = process.pid
+    if pid is None:
+        return
+    for kill in (os.killpg, os.kill):  # before the child has made its group there is only the child itself
+        try:
+            kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            logging.getLogger(__name__).debug("process %s has ended already", pid)
+
+
+def _enter(module: str, spec: isolation.Spec) -> None:
+    main = importlib.import_module(module).main
+    isolation.isolate(spec)
+    main(spec)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    kept = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)

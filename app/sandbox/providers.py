@@ -1,0 +1,150 @@
+"""What is shared with this metastore, and by whom? The consumer's side: providers, their shares, catalogs made of them.
+
+No provider is ever stored: there is one for each metastore that has a recipient for this one (see world.py).
+"""
+
+import uuid
+from typing import Any
+
+from databricks.sdk.service.catalog import TagKeyValue
+from databricks.sdk.service.sharing import (
+    AuthenticationType,
+    DeltaSharingFunction,
+    ListProviderShareAssetsResponse,
+    ProviderInfo,
+    ProviderShare,
+    RegisteredModelAlias,
+    Share,
+    SharedSecurableKind,
+)
+
+from app.sandbox import errors, grants
+from app.sandbox.pages import PAGED, page
+from app.sandbox.state import Document
+from app.sandbox.wire import Call, Routes
+from app.sandbox.world import SELF, Metastore, now_ms
+
+routes = Routes()
+BASE = "/api/2.1/unity-catalog/providers"
+_ASSETS = "/api/2.1/data-sharing/providers/{name}/shares/{share_name}"
+
+
+@routes.get(BASE, query={**PAGED, "data_provider_global_metastore_id": str})
+def list_providers(call: Call) -> dict[str, Any]:
+    """All with USE_PROVIDER on the metastore, else none; `self` is never listed."""
+    wanted = call.query.get("data_provider_global_metastore_id")
+    found = [provider for provider in call.world.list_providers(call.metastore) if wanted in (None, provider.global_id)]
+    return page(call, "providers", found, lambda found: _shape(call, found), lambda _: _may_use(call))
+
+
+@routes.get(BASE + "/{name}")
+def get_provider(call: Call) -> ProviderInfo:
+    """One, `self` among them."""
+    return _shape(call, _find(call, call.params["name"]), call.params["name"])
+
+
+@routes.get(BASE + "/{name}/shares", query=PAGED)
+def list_shares(call: Call) -> dict[str, Any]:
+    """The provider's shares on which this metastore has SELECT, once that is visible."""
+    provider = _find(call, call.params["name"])
+    found = [
+        name
+        for name, share in call.state.list_all("share", provider.key)
+        if call.world.sees_share(call.metastore, provider.key, share)
+    ]
+    return page(call, "shares", found, lambda name: ProviderShare(name=name))
+
+
+@routes.get(
+    _ASSETS,
+    query=dict.fromkeys(
+        ("function_max_results", "notebook_max_results", "table_max_results", "volume_max_results"), int
+    ),
+)
+def list_assets(call: Call) -> ListProviderShareAssetsResponse:
+    """What lies in the share; models are among the functions [INF from the SDK's types]."""
+    provider = _find(call, call.params["name"])
+    share_name = call.params["share_name"]
+    _find_share(call, provider, share_name)
+    objects = call.world.list_shared_objects(call.metastore, provider.key, share_name)
+    shown = objects[: call.query.get("function_max_results", len(objects))]
+    return ListProviderShareAssetsResponse(
+        share=Share(id=str(uuid.uuid5(uuid.UUID(provider.id), share_name)), name=share_name),
+        functions=[_shape_model(call, provider, share_name, entry) for entry in shown],
+    )
+
+
+def mount_share(call: Call) -> Document:
+    """A new catalog, made from the share that the body names and stored; whether the name is free was asked before.
+
+    Needs CREATE_CATALOG and USE_PROVIDER on the metastore [DOC]. The caller owns the catalog and all that is in it.
+    """
+    call.require_on_metastore("CREATE_CATALOG")
+    provider = _find(call, call.body["provider_name"])
+    _find_share(call, provider, call.body["share_name"])
+    now = now_ms()
+    catalog: Document = {
+        "id": str(uuid.uuid4()),
+        "owner": call.principal,
+        "comment": call.body.get("comment"),
+        "provider_name": call.body["provider_name"],
+        "share_name": call.body["share_name"],
+        "created_at": now,
+        "created_by": call.principal,
+        "updated_at": now,
+        "updated_by": call.principal,
+    }
+    call.state.put("catalog", call.metastore, call.body["name"], catalog)
+    call.record("catalog-created", call.body["name"], provider=provider.global_id, share=call.body["share_name"])
+    return catalog
+
+
+def _find(call: Call, name: str) -> Metastore:
+    if not _may_use(call) and name != SELF:
+        raise errors.lacking("USE_PROVIDER", "provider", name)
+    provider = call.world.find_provider(call.metastore, name)
+    if provider is None:
+        raise errors.not_found("provider", name)
+    return provider
+
+
+def _find_share(call: Call, provider: Metastore, name: str) -> Document:
+    share = call.state.find("share", provider.key, name)
+    if share is None or not call.world.sees_share(call.metastore, provider.key, share):
+        raise errors.not_found("share", name)
+    return share
+
+
+def _may_use(call: Call) -> bool:
+    return grants.holds(
+        call.state, call.metastore, call.principal, "USE_PROVIDER", "metastore", call.workspace.metastore.id
+    )
+
+
+def _shape(call: Call, provider: Metastore, name: str | None = None) -> ProviderInfo:
+    return ProviderInfo(
+        name=name or provider.provider_name,
+        authentication_type=AuthenticationType.DATABRICKS,
+        data_provider_global_metastore_id=provider.global_id,
+        cloud=provider.cloud,
+        region=provider.region,
+        metastore_id=provider.id,
+        owner=call.workspace.metastore.admin,
+    )
+
+
+def _shape_model(call: Call, provider: Metastore, share_name: str, entry: Document) -> DeltaSharingFunction:
+    schema, _, name = entry["string_shared_as"].partition(".")
+    model = call.state.find("model", provider.key, entry["name"]) or {}
+    return DeltaSharingFunction(
+        name=name,
+        schema=schema,
+        share=share_name,
+        comment=entry["comment"],
+        securable_kind=SharedSecurableKind.FUNCTION_REGISTERED_MODEL,
+        aliases=[
+            RegisteredModelAlias(alias_name=alias, version_num=version)
+            for alias, version in sorted(model.get("aliases", {}).items())
+        ],
+        tags=[TagKeyValue(key=key, value=value) for key, value in sorted(model.get("tags", {}).items())],
+    )
