@@ -38,7 +38,7 @@ class Waiting:
 class Observer(Protocol):
     """Told of every try of every step; it must be quick and safe to repeat."""
 
-    def __call__(self, workflow_id: str, step: str, *, state: str, tries: int, text: str, error: Any) -> None:
+    def __call__(self, workflow_id: str, step: str, /, *, state: str, tries: int, text: str, error: Any) -> None:
         """`state` is RUNNING, SUCCEEDED or FAILED; `text` is for people; `error` is a problem as a dict or None."""
 
 
@@ -60,17 +60,18 @@ def workflow(name: str) -> Callable[[Callable[[str], Awaitable[None]]], Callable
     return register
 
 
-async def step(name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+async def step(name: str, function: Callable[..., Any], *args: Any, quiet: bool = False) -> Any:
     """Run `function` in a thread as the step `name` and return its small plain value, now or from the checkpoint.
 
     The function must converge: it runs again after a crash, and after each retryable problem, not before the problem's
-    Retry-After. Any other problem, and the last try's, is raised here, the same after a restart.
+    Retry-After. Any other problem, and the last try's, is raised here, the same after a restart. The observer is not
+    told of `quiet` steps.
     """
 
     async def attempt() -> dict[str, Any]:
         tries = _current_try()
         try:
-            return await asyncio.to_thread(_observed, _workflow_id(), name, tries, function, args, kwargs)
+            return await asyncio.to_thread(_observed, None if quiet else _workflow_id(), name, tries, function, args)
         except Problem as problem:
             await asyncio.sleep(problem.retry_after_seconds or 0)
             raise
@@ -113,7 +114,8 @@ async def wait(
             told = outcome.text
             waited = time.monotonic() - started
             if waited > deadline_seconds:
-                return _failed(name, OperationTimedOut(**what, waited_seconds=round(waited)), 1)
+                problem = OperationTimedOut(**what, waited_seconds=round(waited))
+                return _failed(_workflow_id(), name, problem, 1)
             await asyncio.sleep(every_seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
     return _value(await DBOS.run_step_async({"name": name, "preemptible": True}, watch))
@@ -191,19 +193,19 @@ def _current_try() -> int:
 
 
 def _observed(
-    workflow_id: str, name: str, tries: int, function: Callable[..., Any], args: Any, kwargs: Any
+    workflow_id: str | None, name: str, tries: int, function: Callable[..., Any], args: Any
 ) -> dict[str, Any]:
     _tell(workflow_id, name, state="RUNNING", tries=tries, text="", error=None)
     try:
-        value = function(*args, **kwargs)
+        value = function(*args)
     except Problem as problem:
         if problem.retryable and tries < TRIES:
             _tell(workflow_id, name, state="RUNNING", tries=tries, text=problem.detail, error=problem.as_dict())
             raise
-        return _failed(name, problem, tries)
+        return _failed(workflow_id, name, problem, tries)
     except Exception:
         log.exception("step failed unexpectedly", step=name, operation=workflow_id)
-        return _failed(name, Internal(), tries)
+        return _failed(workflow_id, name, Internal(), tries)
     _tell(workflow_id, name, state="SUCCEEDED", tries=tries, text="", error=None)
     return {"value": value}
 
@@ -215,11 +217,11 @@ def _polled(workflow_id: str, name: str, poll: Callable[..., Any], args: Any, to
         value = poll(*args)
     except Problem as problem:
         if not problem.retryable:
-            return _failed(name, problem, 1)
+            return _failed(workflow_id, name, problem, 1)
         value = Waiting(problem.detail)
     except Exception:
         log.exception("poll failed unexpectedly", step=name, operation=workflow_id)
-        return _failed(name, Internal(), 1)
+        return _failed(workflow_id, name, Internal(), 1)
     if isinstance(value, Waiting):
         if value.text != told:
             _tell(workflow_id, name, state="RUNNING", tries=1, text=value.text, error=None)
@@ -228,8 +230,8 @@ def _polled(workflow_id: str, name: str, poll: Callable[..., Any], args: Any, to
     return {"value": value}
 
 
-def _failed(name: str, problem: Problem, tries: int) -> dict[str, Any]:
-    _tell(_workflow_id(), name, state="FAILED", tries=tries, text=problem.detail, error=problem.as_dict())
+def _failed(workflow_id: str | None, name: str, problem: Problem, tries: int) -> dict[str, Any]:
+    _tell(workflow_id, name, state="FAILED", tries=tries, text=problem.detail, error=problem.as_dict())
     return {"problem": problem.as_dict()}
 
 
@@ -239,6 +241,7 @@ def _value(outcome: dict[str, Any]) -> Any:
     return outcome["value"]
 
 
-def _tell(workflow_id: str, name: str, **news: Any) -> None:
-    for observer in _observers:
-        observer(workflow_id, name, **news)
+def _tell(workflow_id: str | None, name: str, **news: Any) -> None:
+    if workflow_id is not None:
+        for observer in _observers:
+            observer(workflow_id, name, **news)

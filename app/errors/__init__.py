@@ -1,5 +1,4 @@
-"""
-The catalogue of problems: one class each, one vocabulary for immediate errors and `operation.error`.
+"""The catalogue of problems: one class each, one vocabulary for immediate errors and `operation.error`.
 
 Problem
 ├── RequestProblem      the caller can mend it: what was sent, asked for, or may be done    (requests.py)
@@ -29,6 +28,7 @@ from app.errors.requests import (
     NotInProject,
     PageTokenInvalid,
     PermissionDenied,
+    PrincipalUnknown,
     ProjectNotFound,
     ProviderNotFound,
     RecordNotFound,
@@ -58,9 +58,11 @@ from app.errors.states import (
 from app.errors.upstream import (
     AlreadyExists,
     CopyFailed,
+    CredentialsUnreadable,
     DeploymentFailed,
     DigestMismatch,
     EndpointNotServing,
+    FileTooLarge,
     JobFailed,
     NotVisibleInTime,
     OperationCancelled,
@@ -88,12 +90,14 @@ __all__ = [
     "CatalogNameTaken",
     "CatalogNotFound",
     "CopyFailed",
+    "CredentialsUnreadable",
     "DataNotFound",
     "DeploymentFailed",
     "DigestMismatch",
     "EndpointNameTaken",
     "EndpointNotFound",
     "EndpointNotServing",
+    "FileTooLarge",
     "IdempotencyKeyReused",
     "Internal",
     "JobFailed",
@@ -115,6 +119,7 @@ __all__ = [
     "PermissionDenied",
     "PlanStale",
     "PredictionRejected",
+    "PrincipalUnknown",
     "Problem",
     "ProjectNotFound",
     "ProviderNotFound",

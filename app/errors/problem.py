@@ -1,5 +1,4 @@
-"""
-What every problem is: a code, a status, and a text made from its fields.
+"""What every problem is: a code, a status, and a text made from its fields.
 
 A class states `code`, `status`, `title` and a `template` of two sentences: what is the case; what to do. Every value in
 the text is a field of its own, because the text is made from the fields. Codes never change once released.

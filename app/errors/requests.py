@@ -66,6 +66,13 @@ class Unauthenticated(RequestProblem):
     template = "The request carries no key that is valid now. Send a live API key as a bearer token."
 
 
+class PrincipalUnknown(RequestProblem):
+    """Keys are for persons and for declared service accounts."""
+
+    code, status, title = "principal-unknown", 422, "The principal is not known"
+    template = "{principal} is neither a person nor a declared service account. Declare it under principals first."
+
+
 class PermissionDenied(RequestProblem):
     """The caller's role in the project does not cover the action."""
 

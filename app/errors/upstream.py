@@ -10,6 +10,13 @@ class WorkspaceRefused(UpstreamProblem):
     template = "{workspace} refused Causeway's identity for {action}. Have the missing privilege granted to it."
 
 
+class CredentialsUnreadable(UpstreamProblem):
+    """The secret that the configuration refers to is missing or empty, so Causeway cannot sign in."""
+
+    code, status, title, retryable = "credentials-unreadable", 503, "Causeway's own credentials cannot be read", True
+    template = "The secret of Causeway's identity in {workspace} cannot be read. Have it put where it is configured."
+
+
 class WorkspaceFault(UpstreamProblem):
     """The workspace answered what nobody expected; also a request of ours that it calls malformed."""
 
@@ -58,6 +65,13 @@ class SharingUnavailable(UpstreamProblem):
 
     code, status, title = "sharing-unavailable", 409, "The workspace cannot share"
     template = "{workspace} refused {action} because sharing is switched off. Have external sharing enabled."
+
+
+class FileTooLarge(UpstreamProblem):
+    """A file in a workspace is larger than what the service reads."""
+
+    code, status, title = "file-too-large", 409, "The file is too large to be read here"
+    template = "{name} in {workspace} is larger than {limit_bytes} bytes. Read it in the workspace itself."
 
 
 class EndpointNotServing(UpstreamProblem):

@@ -50,20 +50,15 @@ def disconnect() -> None:
         _engines.pop().dispose()
 
 
-def is_reachable() -> bool:
-    """Whether the database answers a trivial statement now."""
-    try:
-        with _engines[0].connect() as connection:
-            connection.exec_driver_sql("SELECT 1")
-    except Exception:
-        return False
-    return True
+def engine() -> Engine:
+    """The connection pool; `connect` comes first."""
+    return _engines[0]
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
     """One transaction: committed on leaving, rolled back on any exception."""
-    with Session(_engines[0], expire_on_commit=False) as session, session.begin():
+    with Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
 
 

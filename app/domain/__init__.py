@@ -1,0 +1,1 @@
+"""What Causeway decides: rules and workflows, with no HTTP, no SDK and no SQL in them."""

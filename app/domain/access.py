@@ -1,0 +1,152 @@
+"""Who may do what to which name. Asked for every Databricks name in a request before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app import configuration
+from app.configuration import Project, share_name
+from app.errors import LinkNotDeclared, NotInProject, PermissionDenied, ProjectNotFound, WorkspaceNotFound
+
+READ = "read"
+ROLES = {
+    READ: ("viewer", "invoker", "publisher", "deployer", "approver"),
+    "predict": ("invoker",),
+    "score": ("invoker",),
+    "train": ("publisher",),
+    "publish": ("publisher",),
+    "withdraw": ("publisher",),
+    "accept": ("deployer",),
+    "give-back": ("deployer",),
+    "deploy": ("deployer",),
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A principal in a request; `limited_to` None means all the projects that the configuration gives it."""
+
+    principal: str
+    limited_to: frozenset[str] | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Name:
+    """A Databricks name in a request: `kind` is model, data, endpoint, volume, share or catalog."""
+
+    kind: str
+    workspace: str
+    name: str
+
+
+def is_admin(caller: Caller) -> bool:
+    """Whether the configuration lists the caller as an admin; a key limited to projects is never one."""
+    return caller.limited_to is None and caller.principal in configuration.current().admins
+
+
+def list_projects(caller: Caller) -> list[str]:
+    """The projects that the caller may see, by name."""
+    return sorted(name for name in configuration.current().projects if _sees(caller, name))
+
+
+def list_roles(caller: Caller, project: str) -> list[str]:
+    """The caller's roles in a project that it may see."""
+    declared = configuration.current().projects[project].roles
+    return sorted(role for role, principals in declared.items() if caller.principal in principals)
+
+
+def list_workspaces(caller: Caller) -> list[str]:
+    """The workspaces that the caller's projects use, and those they are linked to."""
+    known = configuration.current()
+    if is_admin(caller):
+        return sorted(known.workspaces)
+    return sorted({place for name in list_projects(caller) for place in _places(known.projects[name])})
+
+
+def list_places(project: str) -> list[str]:
+    """The workspaces that the project uses."""
+    return sorted(set(_places(configuration.current().projects[project])))
+
+
+def get_workspace(caller: Caller, workspace: str) -> configuration.Workspace:
+    """The workspace; raises `WorkspaceNotFound` for one that none of the caller's projects uses."""
+    if workspace not in list_workspaces(caller):
+        raise WorkspaceNotFound(workspace=workspace)
+    return configuration.current().workspaces[workspace]
+
+
+def check(caller: Caller, action: str, project: str, *names: Name) -> Project:
+    """The project, when the caller may do `action` in it and it declares every name.
+
+    Raises `ProjectNotFound`, `PermissionDenied`, `WorkspaceNotFound` or `NotInProject`; the last is the same answer
+    whether the name exists or not.
+    """
+    if not _sees(caller, project):
+        raise ProjectNotFound(project=project)
+    declared = configuration.current().projects[project]
+    allowed = {principal for role in ROLES[action] for principal in declared.roles.get(role, [])}  # type: ignore[call-overload]
+    if caller.principal not in allowed and not (action == READ and is_admin(caller)):
+        role = "or ".join(f"{role} " for role in ROLES[action]).strip()
+        raise PermissionDenied(principal=caller.principal, action=action, project=project, role=role)
+    for name in names:
+        if name.workspace not in configuration.current().workspaces or name.workspace not in _places(declared):
+            raise WorkspaceNotFound(workspace=name.workspace)
+        if not declares(project, name):
+            raise NotInProject(project=project, kind=name.kind, name=name.name, workspace=name.workspace)
+    return declared
+
+
+def check_live(caller: Caller, action: str, name: Name) -> str:
+    """The project of the caller that declares a name in a live path, where it may do `action`."""
+    get_workspace(caller, name.workspace)
+    projects = list_projects(caller)
+    for project in projects:
+        if declares(project, name):
+            check(caller, action, project, name)
+            return project
+    raise NotInProject(project=", ".join(projects), kind=name.kind, name=name.name, workspace=name.workspace)
+
+
+def check_link(source: str, target: str) -> None:
+    """Models move only along declared links; raises `LinkNotDeclared`."""
+    if not any(link.source == source and link.target == target for link in configuration.current().links):
+        raise LinkNotDeclared(source=source, target=target)
+
+
+def declares(project: str, name: Name) -> bool:
+    """Whether the project's declaration covers the name."""
+    declared = configuration.current().projects[project]
+    if name.kind == "endpoint":
+        return _fits(name.name, declared.endpoints.get(name.workspace, []))
+    if name.kind == "volume":
+        return declared.volumes.get(name.workspace) == name.name
+    if name.kind == "share":
+        return name.name in {share_name(project, audience) for audience in declared.audiences}
+    own = {share_name(project, audience) for audience in declared.audiences}
+    probe = f"{name.name}." if name.kind == "catalog" else name.name
+    return name.name.split(".", 1)[0] in own or _fits(probe, declared.sources.get(name.workspace, []))
+
+
+def _fits(name: str, patterns: list[str]) -> bool:
+    return any(
+        name.startswith(pattern[:-1]) and name != pattern[:-1] if pattern.endswith("*") else name == pattern
+        for pattern in patterns
+    )
+
+
+def _sees(caller: Caller, project: str) -> bool:
+    declared = configuration.current().projects.get(project)
+    if declared is None or (caller.limited_to is not None and project not in caller.limited_to):
+        return False
+    return is_admin(caller) or any(caller.principal in principals for principals in declared.roles.values())
+
+
+def _places(project: Project) -> Iterator[str]:
+    yield from project.runners
+    yield from project.volumes
+    yield from project.sources
+    yield from project.endpoints
+    for audience in project.audiences.values():
+        yield from (recipient.workspace for recipient in audience.recipients if recipient.workspace)

@@ -1,0 +1,37 @@
+"""How request and response bodies behave: requests refuse what they do not know, responses always send every key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+
+def _refuse_bool_and_str(value: Any) -> Any:
+    # Pydantic takes true for 1 and "3" for 3; its strict mode would refuse 5.0, an integer to JSON Schema.
+    if isinstance(value, bool | str):
+        raise ValueError("an integer is needed")
+    return value
+
+
+Strictly = BeforeValidator(_refuse_bool_and_str)
+"""Goes behind the bounds: `Annotated[int, Field(ge=1), Strictly]`."""
+
+Time = Annotated[
+    datetime, PlainSerializer(lambda at: at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), str, "json")
+]
+
+
+class Request(BaseModel):
+    """A body that callers send; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Response(BaseModel):
+    """A body that callers get; every key is always there, and keys may be added in later releases."""
+
+    model_config = ConfigDict(
+        from_attributes=True, use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+    )

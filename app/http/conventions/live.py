@@ -1,0 +1,34 @@
+"""Live views of a workspace: a few threads each and a short wait, so that one that hangs stops nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from app.errors import WorkspaceUnavailable
+
+THREADS = 4
+PATIENCE_SECONDS = 20.0
+RETRY_AFTER_SECONDS = 5
+Value = TypeVar("Value")
+
+_pools: dict[str, ThreadPoolExecutor] = {}
+
+
+async def look(workspace: str, action: str, function: Callable[..., Value], *args: Any) -> Value:
+    """Run a blocking look at `workspace` in one of its own threads.
+
+    Raises `WorkspaceUnavailable` when it takes longer than a caller should wait, queueing included.
+    """
+    pool = _pools.get(workspace)
+    if pool is None:
+        pool = _pools[workspace] = ThreadPoolExecutor(THREADS, thread_name_prefix=f"live-{workspace}")
+    future = asyncio.get_running_loop().run_in_executor(pool, lambda: function(*args))
+    try:
+        return await asyncio.wait_for(future, PATIENCE_SECONDS)
+    except TimeoutError as error:
+        raise WorkspaceUnavailable(
+            workspace=workspace, action=action, retry_after_seconds=RETRY_AFTER_SECONDS
+        ) from error

@@ -1,0 +1,89 @@
+"""Operations: following slow work, and stopping it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic.json_schema import SkipJsonSchema
+from starlette.concurrency import run_in_threadpool
+
+from app.domain import operations
+from app.domain.access import Caller
+from app.errors import OperationAlreadyDone, PageTokenInvalid, RecordNotFound
+from app.http.conventions import pages
+from app.http.conventions.bodies import Strictly
+from app.http.conventions.caller import CurrentCaller
+from app.http.conventions.operation import OperationBody, OperationState, render
+from app.http.conventions.pages import PageBody, PageSize, PageToken
+from app.http.conventions.problems import problems
+
+router = APIRouter(tags=["operations"])
+LOOK_EVERY_SECONDS = 0.25
+
+
+class OperationPage(PageBody):
+    """Operations, newest first."""
+
+    items: list[OperationBody]
+
+
+@router.get("/operations", responses=problems(PageTokenInvalid))
+def list_operations(
+    caller: CurrentCaller,
+    kind: Annotated[str | SkipJsonSchema[None], Query(max_length=40, description="Only this kind.")] = None,
+    state: Annotated[OperationState | SkipJsonSchema[None], Query(description="Only in this state.")] = None,
+    project: Annotated[str | SkipJsonSchema[None], Query(max_length=60, description="Only of this project.")] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> OperationPage:
+    """The operations of the caller's projects, newest first."""
+    given: dict[str, Any] = {"kind": kind, "state": state, "project": project}
+    equal = {name: value for name, value in given.items() if value is not None}
+    after = pages.decode(page_token, "operations", equal)
+    page = operations.list_page(caller, equal, after, page_size)
+    steps = operations.list_steps([operation.id for operation in page.items])
+    items = [render(operation, steps[operation.id]) for operation in page.items]
+    return OperationPage(items=items, next_page_token=pages.encode(page.after, "operations", equal))
+
+
+@router.get("/operations/{operation_id:id}", responses={304: {"description": "Unchanged."}, **problems(RecordNotFound)})
+async def get_operation(
+    operation_id: str,
+    request: Request,
+    response: Response,
+    caller: CurrentCaller,
+    wait_seconds: Annotated[
+        int, Query(ge=0, le=60, description="Answer when it has ended, or after this time."), Strictly
+    ] = 0,
+    if_none_match: Annotated[
+        str | SkipJsonSchema[None],
+        Header(alias="If-None-Match", max_length=200, description="An `ETag`: answer 304 while it still holds."),
+    ] = None,
+) -> OperationBody:
+    """How the work stands. With `wait_seconds` the answer comes as soon as it has ended; no thread waits with it."""
+    deadline = time.monotonic() + wait_seconds
+    body = await run_in_threadpool(_read, caller, operation_id)
+    while not body.done and time.monotonic() < deadline and not await request.is_disconnected():
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+        body = await run_in_threadpool(_read, caller, operation_id)
+    tag = '"' + hashlib.sha256(body.model_dump_json().encode()).hexdigest()[:24] + '"'
+    if if_none_match == tag:
+        return Response(status_code=304, headers={"ETag": tag})  # type: ignore[return-value]
+    response.headers["ETag"] = tag
+    if not body.done:
+        response.headers["Retry-After"] = "1"
+    return body
+
+
+@router.post("/operations/{operation_id:id}:cancel", responses=problems(RecordNotFound, OperationAlreadyDone))
+def cancel_operation(operation_id: str, caller: CurrentCaller) -> OperationBody:
+    """Stop the work between two steps, and the job run it waits for. It ends as CANCELLED soon after; poll it."""
+    return render(operations.cancel(caller, operation_id))
+
+
+def _read(caller: Caller, operation_id: str) -> OperationBody:
+    return render(operations.get(caller, operation_id))

@@ -1,0 +1,96 @@
+"""The application: every room wired together, and what happens at start-up and shutdown."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import ModuleType
+
+import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from app import configuration, durable, settings
+from app.domain import operations
+from app.http import audit_events, health, projects
+from app.http import operations as operation_routes
+from app.http.conventions import document, problems
+from app.http.conventions.requests import RequestFrame
+from app.store import connection, migrations, steps
+
+VERSION = "0.1.0"
+COLLECTIONS = (projects, operation_routes, audit_events)
+DESCRIPTION = "Carries machine-learning models from the workspace where they are made to where they serve."
+
+
+def create_app() -> FastAPI:
+    """The application. Making it touches no file, no database and no network; starting it does."""
+    app = FastAPI(
+        title="Causeway",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        openapi_tags=[_tag(collection) for collection in COLLECTIONS],
+    )
+    for collection in COLLECTIONS:
+        app.include_router(collection.router, prefix="/v1")
+    app.include_router(health.router)
+    health.install_docs(app)
+    problems.install(app)
+    app.add_middleware(RequestFrame)
+    app.openapi = lambda: document.build(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    process = settings.current()
+    _write_logs_as_json(process.log_level)
+    configuration.use(process.config)
+    await run_in_threadpool(migrations.upgrade, process.database_url)
+    connection.connect(process.database_url)
+    durable.listen(steps.record)
+    await run_in_threadpool(durable.launch, process.engine_url)
+    await run_in_threadpool(operations.resume_unstarted)
+    # Everything made so far lives as long as the process: out of the collector's sight, it costs no pauses later.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    yield
+    await run_in_threadpool(durable.shutdown)
+    connection.disconnect()
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _tag(collection: ModuleType) -> dict[str, str]:
+    return {"name": collection.__name__.rpartition(".")[2], "description": (collection.__doc__ or "").strip()}
+
+
+def _write_logs_as_json(level: str) -> None:
+    """One JSON object a line on standard error, for our own lines and for the libraries'."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    renderer = structlog.processors.JSONRenderer()
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level)
