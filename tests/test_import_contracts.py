@@ -1,4 +1,4 @@
-"""Do the import contracts bite? Each is broken on purpose in a copy of the tree, and has to name the offending import."""
+"""Do the import contracts bite? Each is broken on purpose in a copy of the tree, and must name the import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Contract, the module that is added to the copy, what it imports, and the words by which the contract names the offence.
+# The contract, the module that is added to the copy, what it imports, and how the contract names the offence.
 OFFENCES = [
     ("layers", "app/domain/offence.py", "import app.http", "app.domain.offence -> app.http"),
     ("layers", "app/http/offence.py", "import app.main", "app.http.offence -> app.main"),
