@@ -47,14 +47,14 @@ _context = multiprocessing.get_context("forkserver")
 
 
 def start_forkserver() -> None:
-    """Starts the forkserver, which goes on importing in the background; to be called before there are threads.
+    """Starts the forkserver, which goes on importing in the background; a process started now waits for it.
 
     It gets a bare environment: what the children inherit in memory must hold neither secret nor state path.
     One thread for OpenMP and BLAS, because libraries read that when they are loaded and a pool does not
     survive a fork.
     """
     _context.set_forkserver_preload(PRELOADED)
-    bare = {"PATH": os.environ.get("PATH", os.defpath), "OMP_NUM_THREADS": "1"}
+    bare = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with _environment(bare):
         forkserver.ensure_running()
 

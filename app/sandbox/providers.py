@@ -1,4 +1,4 @@
-"""What is shared with this metastore, and by whom? The consumer's side: providers, their shares, catalogs made of them.
+"""What is shared with this metastore, and by whom? The consumer's side: providers and their shares.
 
 No provider is ever stored: there is one for each metastore that has a recipient for this one (see world.py).
 """
@@ -22,7 +22,7 @@ from app.sandbox import errors, grants
 from app.sandbox.pages import PAGED, page
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
-from app.sandbox.world import SELF, Metastore, now_ms
+from app.sandbox.world import SELF, Metastore
 
 routes = Routes()
 BASE = "/api/2.1/unity-catalog/providers"
@@ -49,8 +49,8 @@ def list_shares(call: Call) -> dict[str, Any]:
     provider = _find(call, call.params["name"])
     found = [
         name
-        for name, share in call.state.list_all("share", provider.key)
-        if call.world.sees_share(call.metastore, provider.key, share)
+        for name, _ in call.state.list_all("share", provider.key)
+        if call.world.sees_share(call.metastore, provider.key, name)
     ]
     return page(call, "shares", found, lambda name: ProviderShare(name=name))
 
@@ -65,38 +65,14 @@ def list_assets(call: Call) -> ListProviderShareAssetsResponse:
     """What lies in the share; models are among the functions [INF from the SDK's types]."""
     provider = _find(call, call.params["name"])
     share_name = call.params["share_name"]
-    _find_share(call, provider, share_name)
+    if not call.world.sees_share(call.metastore, provider.key, share_name):
+        raise errors.not_found("share", share_name)
     objects = call.world.list_shared_objects(call.metastore, provider.key, share_name)
     shown = objects[: call.query.get("function_max_results", len(objects))]
     return ListProviderShareAssetsResponse(
         share=Share(id=str(uuid.uuid5(uuid.UUID(provider.id), share_name)), name=share_name),
         functions=[_shape_model(call, provider, share_name, entry) for entry in shown],
     )
-
-
-def mount_share(call: Call) -> Document:
-    """A new catalog, made from the share that the body names and stored; whether the name is free was asked before.
-
-    Needs CREATE_CATALOG and USE_PROVIDER on the metastore [DOC]. The caller owns the catalog and all that is in it.
-    """
-    call.require_on_metastore("CREATE_CATALOG")
-    provider = _find(call, call.body["provider_name"])
-    _find_share(call, provider, call.body["share_name"])
-    now = now_ms()
-    catalog: Document = {
-        "id": str(uuid.uuid4()),
-        "owner": call.principal,
-        "comment": call.body.get("comment"),
-        "provider_name": call.body["provider_name"],
-        "share_name": call.body["share_name"],
-        "created_at": now,
-        "created_by": call.principal,
-        "updated_at": now,
-        "updated_by": call.principal,
-    }
-    call.state.put("catalog", call.metastore, call.body["name"], catalog)
-    call.record("catalog-created", call.body["name"], provider=provider.global_id, share=call.body["share_name"])
-    return catalog
 
 
 def _find(call: Call, name: str) -> Metastore:
@@ -106,13 +82,6 @@ def _find(call: Call, name: str) -> Metastore:
     if provider is None:
         raise errors.not_found("provider", name)
     return provider
-
-
-def _find_share(call: Call, provider: Metastore, name: str) -> Document:
-    share = call.state.find("share", provider.key, name)
-    if share is None or not call.world.sees_share(call.metastore, provider.key, share):
-        raise errors.not_found("share", name)
-    return share
 
 
 def _may_use(call: Call) -> bool:
