@@ -1,0 +1,117 @@
+"""How does a call reach a workspace? One client a workspace and time-out; one call is one request; errors are problems.
+
+Building a client asks nobody anything, so that no host can hang whoever needs one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import requests
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.clock import Clock
+from databricks.sdk.config import Config
+from databricks.sdk.errors.base import DatabricksError
+
+from app import configuration
+from app.configuration import Workspace
+from app.errors import UpstreamNotFound, WorkspaceNotFound
+from app.workspaces import faults
+from app.workspaces.credentials import Credentials
+
+HTTP_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass
+class Connection:
+    """A workspace as configured, Causeway's identity in it, and the clients made for it so far, by time-out."""
+
+    configured: Workspace
+    credentials: Credentials
+    clients: dict[float, WorkspaceClient] = field(default_factory=dict)
+    control: str | None = None
+    sharing_identifier: str | None = None
+
+
+_connections: dict[str, Connection] = {}
+_lock = threading.Lock()
+
+
+@contextmanager
+def connected(
+    workspace: str,
+    action: str,
+    missing: UpstreamNotFound | None = None,
+    *,
+    timeout_seconds: float = HTTP_TIMEOUT_SECONDS,
+) -> Iterator[WorkspaceClient]:
+    """A client for `action` ("creating share x"); errors leave the block as problems; `missing` is what 404 means.
+
+    Each call of the client is one request, plus one for a token when none is valid. A refused token is dropped, so that
+    the next call fetches a fresh one. Raises `WorkspaceNotFound` when the configuration has no such workspace.
+    """
+    connection = get_connection(workspace)
+    try:
+        yield _get_client(connection, timeout_seconds)
+    except (DatabricksError, requests.RequestException, faults.RetryRefused) as error:
+        if faults.is_stale_token(error):
+            connection.credentials.forget()
+        raise faults.as_problem(error, workspace, action, missing) from error
+
+
+def get_connection(workspace: str) -> Connection:
+    """The connection for the workspace as the configuration describes it now; a changed description makes a new one."""
+    configured = configuration.current().workspaces.get(workspace)
+    if configured is None:
+        raise WorkspaceNotFound(workspace=workspace)
+    with _lock:
+        known = _connections.get(workspace)
+        if known is None or known.configured != configured:
+            known = _connections[workspace] = Connection(configured, Credentials(workspace, configured))
+        return known
+
+
+def _get_client(connection: Connection, timeout_seconds: float) -> WorkspaceClient:
+    with _lock:
+        if timeout_seconds not in connection.clients:
+            config = _OfflineConfig(
+                host=connection.configured.host,
+                credentials_strategy=connection.credentials,
+                http_timeout_seconds=timeout_seconds,
+                clock=_NoSleep(),
+                product="causeway",
+                product_version="0.1.0",
+            )
+            connection.clients[timeout_seconds] = WorkspaceClient(config=config)
+        return connection.clients[timeout_seconds]
+
+
+class _OfflineConfig(Config):
+    """The SDK's configuration from its arguments alone: no discovery call, no DATABRICKS_* variable, no profile."""
+
+    def _resolve_host_metadata(self) -> None:
+        """Ask nobody: the SDK's own asks the host, and repeats it for up to five minutes [SDK]."""
+
+    def _load_from_env(self) -> None:
+        """Take nothing from the environment: a stray DATABRICKS_TOKEN would join what is configured [RUN]."""
+
+    def _known_file_config_loader(self) -> None:
+        """Take nothing from ~/.databrickscfg."""
+
+    def wrap_debug_info(self, message: str) -> str:
+        """Leave a refusal's message alone: the SDK's own adds the host and the client's id to it [SDK]."""
+        return message
+
+
+class _NoSleep(Clock):
+    """A clock that ends the SDK's retry loop, which repeats POSTs too, at its first pause [RUN]."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        raise faults.RetryRefused

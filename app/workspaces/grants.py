@@ -1,0 +1,51 @@
+"""Who holds which privilege on what? Granted one principal at a time, and only what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from databricks.sdk.service.catalog import PermissionsChange, Privilege
+
+from app.errors import UpstreamNotFound, WrittenNotVisible
+from app.workspaces import faults
+from app.workspaces.clients import connected
+from app.workspaces.pages import iterate
+
+# A registered model is a function to the grants API [DOC].
+Securable = Literal["catalog", "schema", "function", "volume", "share", "table"]
+ALL = "ALL_PRIVILEGES"
+
+
+def list_privileges(workspace: str, kind: Securable, name: str) -> dict[str, set[str]]:
+    """The privileges granted on the object itself, by principal; what a parent grants is not among them."""
+    with connected(workspace, f"reading the grants on {name}", _missing(workspace, kind, name)) as client:
+        path = f"/api/2.1/unity-catalog/permissions/{kind}/{name}"
+        assignments = list(iterate(client, path, "privilege_assignments", dict))
+    held: dict[str, set[str]] = {}
+    for item in assignments:
+        held.setdefault(str(item["principal"]), set()).update(item.get("privileges") or [])
+    return held
+
+
+def ensure_privileges(workspace: str, kind: Securable, name: str, principal: str, privileges: Iterable[str]) -> None:
+    """Grant the principal those of the privileges (`USE_CATALOG`, `EXECUTE` …) that it lacks on the object itself."""
+    wanted = set(privileges)
+    lacking = _lacking(workspace, kind, name, principal, wanted)
+    if not lacking:
+        return
+    action = f"granting {', '.join(sorted(lacking))} on {name} to {principal}"
+    with connected(workspace, action, _missing(workspace, kind, name)) as client:
+        change = PermissionsChange(principal=principal, add=[Privilege(item) for item in sorted(lacking)])
+        client.grants.update(kind, name, changes=[change])
+    if _lacking(workspace, kind, name, principal, wanted):
+        raise WrittenNotVisible(workspace=workspace, action=action)
+
+
+def _missing(workspace: str, kind: str, name: str) -> UpstreamNotFound:
+    return faults.make_missing(UpstreamNotFound, workspace, kind, name)
+
+
+def _lacking(workspace: str, kind: Securable, name: str, principal: str, wanted: set[str]) -> set[str]:
+    held = list_privileges(workspace, kind, name).get(principal, set())
+    return set() if ALL in held else wanted - held

@@ -1,0 +1,200 @@
+"""What does a provider share, and with whom? Each change adds or removes one thing, only when it is needed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from databricks.sdk.service.sharing import (
+    PermissionsChange,
+    SharedDataObject,
+    SharedDataObjectDataObjectType,
+    SharedDataObjectUpdate,
+    SharedDataObjectUpdateAction,
+    ShareInfo,
+)
+
+from app.errors import (
+    AlreadyExists,
+    ShareNameTaken,
+    ShareNotFound,
+    UpstreamNotFound,
+    WorkspaceRefused,
+    WrittenNotVisible,
+)
+from app.workspaces import faults, identities
+from app.workspaces.clients import connected
+from app.workspaces.pages import Page, as_time, get_page, iterate
+
+SHARES = "/api/2.1/unity-catalog/shares"
+MODEL = SharedDataObjectDataObjectType.MODEL
+
+
+@dataclass(frozen=True)
+class SharedObject:
+    """One thing in a share: its full name in the provider, and the `schema.name` by which consumers see it.
+
+    `active` is False when the share's owner lost its right to the object: consumers then see nothing [DOC].
+    """
+
+    kind: str
+    name: str
+    shared_as: str | None
+    active: bool
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share; `objects` is None in lists, which leave them out."""
+
+    name: str
+    owner: str | None
+    created_by: str | None
+    comment: str | None
+    objects: list[SharedObject] | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+def list_shares(workspace: str, *, page_size: int = 0, page_token: str | None = None) -> Page[Share]:
+    """A page of the shares that Causeway may see, without their objects; 0 leaves the page's size to the platform."""
+    with connected(workspace, "listing shares") as client:
+        return get_page(client, SHARES, "shares", _as_listed_share, max_results=page_size, page_token=page_token)
+
+
+def get_share(workspace: str, share: str) -> Share:
+    """The share with its objects; raises `ShareNotFound`."""
+    with connected(workspace, f"reading share {share}", _missing(workspace, share)) as client:
+        found = client.shares.get(share, include_shared_data=True)
+    return _as_share(found, [_as_object(item) for item in found.objects or []])
+
+
+def find_share(workspace: str, share: str) -> Share | None:
+    """The share with its objects, or None."""
+    try:
+        return get_share(workspace, share)
+    except ShareNotFound:
+        return None
+
+
+def ensure_share(workspace: str, share: str, *, comment: str) -> Share:
+    """The share, made if there is none. Raises `ShareNameTaken` when somebody else made and owns one of this name."""
+    action = f"creating share {share}"
+    taken = False
+    found = _find_visible(workspace, share)
+    if found is None:
+        try:
+            with connected(workspace, action) as client:
+                client.shares.create(share, comment=comment)
+        except AlreadyExists:
+            taken = True  # by a lost answer, or by somebody else: the read below tells whose it is
+        found = _find_visible(workspace, share)
+    if found is None and not taken:
+        raise WrittenNotVisible(workspace=workspace, action=action)
+    # Ours is also one that an admin gave to a group afterwards.
+    if found is None or identities.get_control(workspace) not in {found.owner, found.created_by}:
+        raise ShareNameTaken(workspace=workspace, share=share, owner=(found and found.owner) or "somebody else")
+    return found
+
+
+def ensure_model(workspace: str, share: str, model: str, *, shared_as: str) -> SharedObject:
+    """The model in the share, added if it is not there; an earlier entry keeps the `shared_as` that it has.
+
+    `shared_as` is `schema.model`, letters, digits and underscores only. Raises `ShareNotFound`.
+    """
+    found = _find_model(workspace, share, model)
+    if found is None:
+        action = f"adding {model} to share {share}"
+        with suppress(AlreadyExists):  # by a lost answer: the read below shows it
+            _update(workspace, share, action, SharedDataObjectUpdateAction.ADD, model, shared_as)
+        found = _find_model(workspace, share, model)
+        if found is None:
+            raise WrittenNotVisible(workspace=workspace, action=action)
+    return found
+
+
+def remove_model(workspace: str, share: str, model: str) -> None:
+    """Take the model out of the share; one that is not in it, or a share that is gone, is a success."""
+    action = f"removing {model} from share {share}"
+    try:
+        if _find_model(workspace, share, model) is None:
+            return
+        _update(workspace, share, action, SharedDataObjectUpdateAction.REMOVE, model, None)
+        if _find_model(workspace, share, model) is not None:
+            raise WrittenNotVisible(workspace=workspace, action=action)
+    except ShareNotFound:
+        return
+
+
+def list_readers(workspace: str, share: str) -> list[str]:
+    """The names of the recipients that hold SELECT on the share, and so see all of it."""
+    with connected(workspace, f"reading the permissions of share {share}", _missing(workspace, share)) as client:
+        path = f"{SHARES}/{share}/permissions"
+        assignments = list(iterate(client, path, "privilege_assignments", dict))
+    return sorted({str(item["principal"]) for item in assignments if "SELECT" in (item.get("privileges") or [])})
+
+
+def ensure_reader(workspace: str, share: str, recipient: str) -> None:
+    """Grant SELECT on the share to the recipient unless it has it. Raises `ShareNotFound`."""
+    if recipient in list_readers(workspace, share):
+        return
+    action = f"granting SELECT on share {share} to {recipient}"
+    with connected(workspace, action, _missing(workspace, share)) as client:
+        change = PermissionsChange(principal=recipient, add=["SELECT"])
+        client.shares.update_permissions(share, changes=[change], omit_permissions_list=True)
+    if recipient not in list_readers(workspace, share):
+        raise WrittenNotVisible(workspace=workspace, action=action)
+
+
+def _missing(workspace: str, share: str) -> UpstreamNotFound:
+    return faults.make_missing(ShareNotFound, workspace, "share", share)
+
+
+def _find_visible(workspace: str, share: str) -> Share | None:
+    # Somebody else's share may be refused to us; whether the name is free is then for the platform to say.
+    try:
+        return find_share(workspace, share)
+    except WorkspaceRefused:
+        return None
+
+
+def _find_model(workspace: str, share: str, model: str) -> SharedObject | None:
+    # Names are case-insensitive, and the platform keeps them in lower case [DOC].
+    objects = get_share(workspace, share).objects or []
+    return next((item for item in objects if item.kind == "MODEL" and item.name.lower() == model.lower()), None)
+
+
+def _update(
+    workspace: str, share: str, action: str, change: SharedDataObjectUpdateAction, model: str, shared_as: str | None
+) -> None:
+    # One object a call, with its shared name: left out, the platform fills it in and later calls it a difference [3P].
+    data_object = SharedDataObject(name=model, data_object_type=MODEL, string_shared_as=shared_as)
+    with connected(workspace, action, _missing(workspace, share)) as client:
+        client.shares.update(share, updates=[SharedDataObjectUpdate(action=change, data_object=data_object)])
+
+
+def _as_listed_share(item: dict[str, Any]) -> Share:
+    return _as_share(ShareInfo.from_dict(item), None)
+
+
+def _as_share(found: ShareInfo, objects: list[SharedObject] | None) -> Share:
+    return Share(
+        name=str(found.name),
+        owner=found.owner,
+        created_by=found.created_by,
+        comment=found.comment,
+        objects=objects,
+        created_at=as_time(found.created_at),
+        updated_at=as_time(found.updated_at),
+    )
+
+
+def _as_object(item: SharedDataObject) -> SharedObject:
+    return SharedObject(
+        kind=item.data_object_type.value if item.data_object_type else "UNKNOWN",
+        name=item.name,
+        shared_as=item.string_shared_as or item.shared_as,
+        active=item.status is None or item.status.value == "ACTIVE",
+    )
