@@ -1,0 +1,152 @@
+"""The copy job: a vetted copy of a model version under another name, proved file by file.
+
+Started by the service as `causeway-copy --folder=…`; runs as control, since nothing is loaded or unpickled.
+"""
+
+import tempfile
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from databricks.sdk import WorkspaceClient
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from causeway_jobs import folders, manifest
+from causeway_jobs.folders import Refusal
+from causeway_jobs.manifest import File
+
+
+def main() -> None:
+    """Entry point of the wheel task."""
+    folders.run(copy)
+
+
+def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Make, or find, the copy that `parameters.json` asks for and return the content of `result.json`.
+
+    Safe to repeat: an earlier try with the same source and digest is reused, broken ones are removed.
+    Raises `Refusal` with `source-missing`, `source-not-ready` or `copy-differs`.
+    """
+    mlflow.set_tracking_uri("databricks")
+    mlflow.set_registry_uri("databricks-uc")
+    client = MlflowClient()
+    source, target = parameters["source"], parameters["target"]["model"]
+    _check_source(client, source)
+    with tempfile.TemporaryDirectory() as folder:
+        files = manifest.download(source["model"], str(source["version"]), Path(folder))
+        digest = manifest.digest(files)
+        folders.progress(f"source has {len(files)} files, {digest}")
+        _ensure_model(client, target)
+        earlier, removed = _settle_earlier_tries(client, source, target, digest)
+        version = earlier or _create(client, parameters, digest, folder)
+    if earlier is None:
+        _prove(client, target, version, files)
+    folders.progress(f"{target} version {version} {'found' if earlier else 'made and proved'}")
+    return {
+        "model": target,
+        "version": int(version),
+        "digest": digest,
+        "files": files,
+        "reused": earlier is not None,
+        "removed": [int(number) for number in removed],
+        "mlflow": installed("mlflow"),
+    }
+
+
+def _check_source(client: MlflowClient, source: dict[str, Any]) -> None:
+    name = f"{source['model']} version {source['version']}"
+    try:
+        found = client.get_model_version(source["model"], str(source["version"]))
+    except MlflowException as fault:
+        if not _is_missing(fault):
+            raise
+        raise Refusal("source-missing", f"There is no {name}. Nothing was copied.", source=source) from fault
+    if found.status != "READY":
+        detail = f"{name} is {found.status}. Only a version that is READY can be copied."
+        raise Refusal("source-not-ready", detail, source=source, status=found.status)
+
+
+def _ensure_model(client: MlflowClient, target: str) -> None:
+    try:
+        client.get_registered_model(target)
+    except MlflowException as fault:
+        if not _is_missing(fault):
+            raise
+        client.create_registered_model(target)
+
+
+def _settle_earlier_tries(
+    client: MlflowClient, source: dict[str, Any], target: str, digest: str
+) -> tuple[str | None, list[str]]:
+    """The sound earlier copy of this source, if any, and the broken ones, which are deleted here.
+
+    A copy is sound if it is READY, its tag says the digest, and its files do. Versions without Causeway's
+    tags, or copied from elsewhere, are left alone. Search results carry no tags [SDK], hence one read a version.
+    """
+    sound: str | None = None
+    removed = []
+    for listed in client.search_model_versions(f"name='{target}'"):
+        found = client.get_model_version(target, listed.version)
+        if not _is_copy_of(found, source):
+            continue
+        if _is_sound(found, digest):
+            sound = sound or str(found.version)
+        else:
+            client.delete_model_version(target, str(found.version))
+            removed.append(str(found.version))
+    return sound, removed
+
+
+def _is_copy_of(found: ModelVersion, source: dict[str, Any]) -> bool:
+    origin = (found.tags.get("causeway_source_model"), found.tags.get("causeway_source_version"))
+    return origin == (source["model"], str(source["version"]))
+
+
+def _is_sound(found: ModelVersion, digest: str) -> bool:
+    if found.status != "READY" or found.tags.get("causeway_digest") != digest:
+        return False
+    return manifest.digest(_files_of(found.name, str(found.version))) == digest
+
+
+def _create(client: MlflowClient, parameters: dict[str, Any], digest: str, folder: str) -> str:
+    """Upload the files as a new version.
+
+    From the local folder, not by `copy_model_version`: that one looks the source's run and logged model up in
+    tracking (which control may not read, and which failed in several mlflow releases), and its own download
+    adds a file to what it uploads. Tags go along, so that a crash leaves no version without its origin.
+    """
+    source = parameters["source"]
+    tags = {
+        **parameters["tags"],
+        "causeway_source_model": source["model"],
+        "causeway_source_version": str(source["version"]),
+        "causeway_operation": parameters["operation_id"],
+        "causeway_digest": digest,
+    }
+    created = client.create_model_version(
+        parameters["target"]["model"], folder, tags=tags, description=parameters["comment"]
+    )
+    return str(created.version)
+
+
+def _prove(client: MlflowClient, target: str, version: str, wanted: list[File]) -> None:
+    """Download the copy again and compare; one that differs is deleted."""
+    found = _files_of(target, version)
+    if found == wanted:
+        return
+    client.delete_model_version(target, version)
+    changed = sorted({file["path"] for file in [*found, *wanted] if file not in found or file not in wanted})
+    detail = f"Version {version} of {target} differs from its source in {len(changed)} files. It was deleted."
+    raise Refusal("copy-differs", detail, version=int(version), paths=changed)
+
+
+def _files_of(model: str, version: str) -> list[File]:
+    with tempfile.TemporaryDirectory() as folder:
+        return manifest.download(model, version, Path(folder))
+
+
+def _is_missing(fault: MlflowException) -> bool:
+    return fault.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")

@@ -1,0 +1,54 @@
+"""Which files a model version consists of, and one digest for all of them.
+
+For the copy, which must prove itself, and for scoring, which must know what it is about to load.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TypedDict
+
+import mlflow
+
+# The mlflow client writes this file beside MLmodel after each download of a registered version, to note
+# where the download came from [MLF models_artifact_repo.py]. It is the client's, not the version's: a
+# manifest never counts it and a copy never carries it (one made by `copy_model_version` may hold one).
+DOWNLOAD_NOTE = "registered_model_meta"
+
+
+class File(TypedDict):
+    """One file of a model version: path relative to its root, with `/`, size in bytes, SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def download(model: str, version: str, folder: Path) -> list[File]:
+    """Fetch a version's files into `folder` and return their manifest; nothing is loaded or unpickled.
+
+    Raises mlflow's `MlflowException` or the SDK's `DatabricksError` where the version cannot be read.
+    Safe to repeat with an empty folder.
+    """
+    mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(folder))
+    (folder / DOWNLOAD_NOTE).unlink(missing_ok=True)
+    return of_folder(folder)
+
+
+def of_folder(folder: Path) -> list[File]:
+    """The manifest of a local folder, sorted by path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = [_file(path, path.relative_to(folder).as_posix()) for path in paths]
+    return sorted(files, key=lambda file: file["path"])
+
+
+def digest(files: list[File]) -> str:
+    """`sha256:<hex>` over the canonical JSON of the sorted list of [path, size, sha256]."""
+    rows = sorted([file["path"], file["size"], file["sha256"]] for file in files)
+    canonical = json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
+    return "sha256:" + hashlib.sha256(canonical).hexdigest()
+
+
+def _file(path: Path, name: str) -> File:
+    with path.open("rb") as stream:
+        return File(path=name, size=path.stat().st_size, sha256=hashlib.file_digest(stream, "sha256").hexdigest())
