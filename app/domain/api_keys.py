@@ -44,6 +44,11 @@ def create(principal: str, projects: list[str] | None, days: int, created_by: st
     return NewKey(key_id, f"cwk_{key_id}_{secret}_{_checksum(key_id, secret)}")
 
 
+def list_keys() -> list[ApiKey]:
+    """Every key, oldest first, without its secret, which nobody has."""
+    return store.list_keys()
+
+
 def revoke(key_id: str, revoked_by: str) -> bool:
     """End a key everywhere within seconds; False when there is none."""
     return store.revoke(key_id, audit.event(revoked_by, "key revoked", None, key_id))

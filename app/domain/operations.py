@@ -164,7 +164,7 @@ async def _cancel(operation_id: str) -> None:
 def _cancel_run(operation_id: str) -> None:
     operation = store.find(operation_id)
     if operation is not None and operation.upstream_run is not None:
-        runs.cancel(operation.upstream_run["workspace"], operation.upstream_run["run_id"])
+        runs.ensure_cancelled(operation.upstream_run["workspace"], operation.upstream_run["run_id"])
 
 
 def _end_as_cancelled(operation_id: str) -> None:

@@ -170,3 +170,17 @@ class ProviderNotFound(UpstreamNotFound):
 
     code, title = "provider-not-found", "The consumer sees no such provider"
     template = "{workspace} has no provider with sharing identifier {name}. Publish for it first, then try again."
+
+
+class DataEmpty(RequestProblem):
+    """The data file holds nothing."""
+
+    code, status, title = "data-empty", 422, "The data is empty"
+    template = "{data} in {workspace} holds no rows. Name a file with a header and rows."
+
+
+class ColumnMissing(RequestProblem):
+    """The data lacks a column that the request names."""
+
+    code, status, title = "column-missing", 422, "The data has no such column"
+    template = "{data} has no column {column}; it has {columns}. Name one of those."

@@ -102,10 +102,12 @@ def finish(
         return operation
 
 
-def note_upstream_run(operation_id: str, run: dict[str, Any] | None) -> None:
-    """Remember the job run that a cancel has to stop."""
+def note_upstream_run(operation_id: str, run: dict[str, Any]) -> bool:
+    """Remember the job run that a cancel has to stop; answers whether that wish has come already."""
     with transaction() as session:
-        session.get_one(Operation, operation_id).upstream_run = run
+        operation = session.get_one(Operation, operation_id)
+        operation.upstream_run = run
+        return operation.cancel_requested_by is not None
 
 
 def request_cancel(operation_id: str, principal: str, event: AuditEvent) -> Operation:

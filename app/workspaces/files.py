@@ -43,6 +43,17 @@ def get_content(workspace: str, path: str, *, limit_bytes: int = READ_LIMIT_BYTE
     return content
 
 
+def get_head(workspace: str, path: str, length: int) -> bytes:
+    """The first `length` bytes of a file, or all of a shorter one; the rest is not read. Raises `DataNotFound`."""
+    with connected(workspace, f"reading {path}", _missing(workspace, path)) as client:
+        answer = client.api_client.do("GET", _file(path), raw=True)
+        stream: Any = answer["contents"] if isinstance(answer, dict) else None
+        try:
+            return bytes(stream.read(length))
+        finally:
+            stream.close()
+
+
 def find_content(workspace: str, path: str, *, limit_bytes: int = READ_LIMIT_BYTES) -> bytes | None:
     """The bytes of a file, or None when there is none."""
     try:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from app.errors import WorkspaceUnavailable
+from app import configuration
+from app.errors import WorkspaceNotFound, WorkspaceUnavailable
 
 THREADS = 4
 PATIENCE_SECONDS = 20.0
@@ -20,8 +21,11 @@ _pools: dict[str, ThreadPoolExecutor] = {}
 async def look(workspace: str, action: str, function: Callable[..., Value], *args: Any) -> Value:
     """Run a blocking look at `workspace` in one of its own threads.
 
-    Raises `WorkspaceUnavailable` when it takes longer than a caller should wait, queueing included.
+    Raises `WorkspaceUnavailable` when it takes longer than a caller should wait, queueing included, and
+    `WorkspaceNotFound` for a name that is not configured: made-up names get no threads.
     """
+    if workspace not in configuration.current().workspaces:
+        raise WorkspaceNotFound(workspace=workspace)
     pool = _pools.get(workspace)
     if pool is None:
         pool = _pools[workspace] = ThreadPoolExecutor(THREADS, thread_name_prefix=f"live-{workspace}")

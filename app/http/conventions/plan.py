@@ -1,0 +1,44 @@
+"""The answer of every `:plan`: what a request would do, with nothing stored."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from app.domain import plans
+from app.http.conventions.bodies import Response
+
+
+class PlanCheck(Response):
+    """Something that was looked at and found in order."""
+
+    name: str
+    found: str
+
+
+class PlanChange(Response):
+    """Something that would come to be or change."""
+
+    action: str
+    """`create`, `change`, `remove`, `run` or `none`; others may come."""
+    workspace: str
+    kind: str
+    name: str
+    detail: str
+
+
+class PlanBody(Response):
+    """What the same request would do as a POST without `:plan`."""
+
+    model_config = {**Response.model_config, "title": "Plan"}
+
+    checks: list[PlanCheck]
+    changes: list[PlanChange]
+    readers: list[str]
+    """The recipients that would see what is published; empty elsewhere."""
+    digest: str
+    """Stands for exactly this plan: send it as `plan_digest` to be refused when the world has moved since."""
+
+
+def render(plan: plans.Plan) -> PlanBody:
+    """The plan as callers see it."""
+    return PlanBody.model_validate({**asdict(plan), "digest": plan.digest})
