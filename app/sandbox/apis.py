@@ -6,11 +6,12 @@ To add one: import its file, name its routes in ROUTES, and its hooks (functions
 import shutil
 from collections.abc import Callable
 
-from app.sandbox import discovery, metastores, providers, recipients, scim, shares
+from app.sandbox import discovery, jobs, metastores, processes, providers, recipients, runs, scim, shares
 from app.sandbox.wire import Route
 from app.sandbox.world import World
 
 ROUTES: list[Route] = [
+    *jobs.routes.declared,
     *providers.routes.declared,
     *recipients.routes.declared,
     *shares.routes.declared,
@@ -21,9 +22,9 @@ ROUTES: list[Route] = [
 Hook = Callable[[World], None]
 # Called in a thread: before the first request (START), after the last (STOP, in reverse order), and by reset (RESET,
 # before the state is emptied). A hook that needs the state across several calls opens a transaction by itself.
-START: list[Hook] = []
-STOP: list[Hook] = []
-RESET: list[Hook] = []
+START: list[Hook] = [processes.start_forkserver, runs.take_up]
+STOP: list[Hook] = [processes.end_all, runs.end_all]
+RESET: list[Hook] = [runs.end_all]
 
 
 def start(world: World) -> None:

@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from app.sandbox import isolation
+from app.sandbox.world import World
 
 PRELOADED = [
     "app.sandbox.processes",
@@ -46,7 +48,7 @@ _looking = threading.Lock()
 _context = multiprocessing.get_context("forkserver")
 
 
-def start_forkserver() -> None:
+def start_forkserver(_: World) -> None:
     """Starts the forkserver, which goes on importing in the background; a process started now waits for it.
 
     It gets a bare environment: what the children inherit in memory must hold neither secret nor state path.
@@ -112,7 +114,7 @@ def wait(process: ForkServerProcess, timeout_seconds: float | None = None) -> in
         return process.exitcode
 
 
-def end(process: ForkServerProcess) -> None:
+def end(process: BaseProcess) -> None:
     """Ends the process and all that it started; safe to repeat, also after it has ended by itself."""
     pid = process.pid
     if pid is None:
@@ -122,6 +124,14 @@ def end(process: ForkServerProcess) -> None:
             kill(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             logging.getLogger(__name__).debug("process %s has ended already", pid)
+
+
+def end_all(_: World) -> None:
+    """Ends every process that was started here and still runs."""
+    with _looking:
+        running = multiprocessing.active_children()
+    for process in running:
+        end(process)
 
 
 def _enter(module: str, spec: isolation.Spec) -> None:
