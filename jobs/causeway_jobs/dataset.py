@@ -67,7 +67,7 @@ def check(frame: pd.DataFrame, parameters: dict[str, Any]) -> None:
 
 def with_target(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     """The rows that have a finite target; raises `Refusal` `too-few-rows` below `MINIMUM_ROWS` of them."""
-    rows = frame[np.isfinite(frame[target].to_numpy(dtype=float, na_value=np.nan))]
+    rows: pd.DataFrame = frame[np.isfinite(frame[target].to_numpy(dtype=float, na_value=np.nan))]
     if len(rows) < MINIMUM_ROWS:
         detail = f"{len(rows)} rows have a value of {target!r}. At least {MINIMUM_ROWS} are needed."
         raise Refusal("too-few-rows", detail, rows=len(rows), minimum=MINIMUM_ROWS)

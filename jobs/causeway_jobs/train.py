@@ -27,10 +27,16 @@ PROFILE_JSON, PROFILE_HTML = "profile/profile.json", "profile/profile.html"
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows in three roles: `train` is what the registered model has seen, `holdout` what it is judged by."""
+    """The rows in order: those that trials are fitted on, those that choose among them, those that judge."""
 
-    train: pd.DataFrame
+    fitting: pd.DataFrame
+    validation: pd.DataFrame
     holdout: pd.DataFrame
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """All that the registered model has seen: fitting and validation rows."""
+        return pd.concat([self.fitting, self.validation])
 
 
 @dataclass(frozen=True)
