@@ -93,16 +93,16 @@ def train(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, A
 
 
 def prepare(frame: pd.DataFrame, parameters: dict[str, Any]) -> tuple[Features, Rows]:
-    """Check the file against the request, choose features by the training part alone, and hold out the last rows.
+    """Check the file against the request, split the rows, and choose features by the training part alone.
 
-    Raises `Refusal` like `train`.
+    The last rows are held out, the last fifth of the others validates. Raises `Refusal` like `train`.
     """
     dataset.check(frame, parameters)
     target, time_column = parameters["target"], parameters["time_column"]
     usable = dataset.with_target(frame, target)
-    rows = Rows(
-        *dataset.split(dataset.ordered(usable, time_column, parameters["seed"]), parameters["holdout_fraction"])
-    )
+    ordered = dataset.ordered(usable, time_column, parameters["seed"])
+    train_part, holdout = dataset.split(ordered, parameters["holdout_fraction"])
+    rows = Rows(*dataset.split(train_part, VALIDATION_FRACTION), holdout)
     chosen = features.choose(rows.train, target, parameters["exclude"], time_column)
     if not chosen.names:
         detail = "No column is left to learn from. Every other column is excluded or carries nothing."
@@ -111,19 +111,15 @@ def prepare(frame: pd.DataFrame, parameters: dict[str, Any]) -> tuple[Features, 
 
 
 def learn(chosen: Features, rows: Rows, parameters: dict[str, Any]) -> Outcome:
-    """Search on the training part (its last fifth validates, in the same order), refit the winner on all of it.
-
-    The held-out rows are touched once, to judge winner and baseline.
-    """
+    """Search on the training part, refit the winner on all of it, judge it and the baseline on the held-out rows."""
     target = parameters["target"]
-    fitting, validation = dataset.split(rows.train, VALIDATION_FRACTION)
-    encoder = features.encoder(chosen).fit(fitting[chosen.names])
+    encoder = features.encoder(chosen).fit(rows.fitting[chosen.names])
     limits = Limits(parameters["budget_seconds"], parameters["max_trials"], parameters["seed"])
     winner, trials = search.best(
         parameters["learners"],
         limits,
-        (encoder.transform(fitting[chosen.names]), fitting[target].to_numpy(dtype=float)),
-        (encoder.transform(validation[chosen.names]), validation[target].to_numpy(dtype=float)),
+        (encoder.transform(rows.fitting[chosen.names]), rows.fitting[target].to_numpy(dtype=float)),
+        (encoder.transform(rows.validation[chosen.names]), rows.validation[target].to_numpy(dtype=float)),
     )
     pipeline = Pipeline([("encode", features.encoder(chosen)), ("predict", winner.estimator)])
     pipeline.fit(rows.train[chosen.names], rows.train[target].astype(float))

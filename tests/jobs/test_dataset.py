@@ -15,7 +15,7 @@ FRAME = pd.DataFrame(
 
 
 def ask(**changes: Any) -> dict[str, Any]:
-    asked = {"target": "y", "exclude": [], "time_column": None, "baseline_categories": None, "seed": 7}
+    asked: dict[str, Any] = {"target": "y", "exclude": [], "time_column": None, "baseline_categories": None, "seed": 7}
     return {**asked, "holdout_fraction": 0.2, **changes}
 
 
