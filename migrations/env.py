@@ -1,6 +1,6 @@
 """How Alembic reaches the database: by the address that `app.store.migrations` hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import create_engine
@@ -9,7 +9,7 @@ from app.store.database import UtcDateTime
 from app.store.tables import metadata
 
 
-def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write plain SQL types: a migration must still run when our own classes have moved on."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
