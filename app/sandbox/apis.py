@@ -6,7 +6,31 @@ To add one: import its file, name its routes in ROUTES, and its hooks (functions
 import shutil
 from collections.abc import Callable
 
-from app.sandbox import discovery, jobs, metastores, processes, providers, recipients, runs, scim, shares
+from app.sandbox import (
+    access_control,
+    catalogs,
+    discovery,
+    files,
+    jobs,
+    metastores,
+    mlflow_models,
+    oauth,
+    permissions,
+    processes,
+    providers,
+    recipients,
+    rule_sets,
+    runs,
+    schemas,
+    scim,
+    service_principal_secrets,
+    shares,
+    tokens,
+    tracking,
+    unity_models,
+    uploads,
+    volumes,
+)
 from app.sandbox.wire import Route
 from app.sandbox.world import World
 
@@ -18,13 +42,27 @@ ROUTES: list[Route] = [
     *discovery.routes.declared,
     *metastores.routes.declared,
     *scim.routes.declared,
+    *oauth.routes.declared,
+    *tokens.routes.declared,
+    *service_principal_secrets.routes.declared,
+    *rule_sets.routes.declared,
+    *access_control.routes.declared,
+    *catalogs.routes.declared,
+    *schemas.routes.declared,
+    *volumes.routes.declared,
+    *permissions.routes.declared,
+    *files.routes.declared,
+    *uploads.routes.declared,
+    *unity_models.routes.declared,
+    *mlflow_models.routes.declared,
+    *tracking.routes.declared,
 ]
 Hook = Callable[[World], None]
 # Called in a thread: before the first request (START), after the last (STOP, in reverse order), and by reset (RESET,
 # before the state is emptied). A hook that needs the state across several calls opens a transaction by itself.
-START: list[Hook] = [processes.start_forkserver, runs.take_up]
+START: list[Hook] = [tracking.start, processes.start_forkserver, runs.take_up]
 STOP: list[Hook] = [processes.end_all, runs.end_all]
-RESET: list[Hook] = [runs.end_all]
+RESET: list[Hook] = [runs.end_all, tracking.reset]
 
 
 def start(world: World) -> None:

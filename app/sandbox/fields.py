@@ -52,7 +52,7 @@ def check_value(declared: Any, value: Any, where: str) -> Any:
     if isinstance(declared, Mapping) or is_dataclass(declared):
         if not isinstance(value, dict):
             raise errors.invalid(f"Field '{where}' must be an object.")
-        inner = declared if isinstance(declared, Mapping) else _fields_of(cast(type, declared))
+        inner = declared if isinstance(declared, Mapping) else fields_of(cast(type, declared))
         return check_fields(inner, value, f"{where}.")
     if isinstance(declared, type) and issubclass(declared, Enum):
         if value not in {member.value for member in declared}:
@@ -60,6 +60,13 @@ def check_value(declared: Any, value: Any, where: str) -> Any:
             raise errors.invalid(f"Invalid value '{value}' for field '{where}'. Expected one of: {allowed}")
         return value
     return _check_scalar(declared, value, where)
+
+
+@cache
+def fields_of(dataclass: type) -> dict[str, Any]:
+    """The fields of an SDK dataclass with their types, as a declaration; their names are those on the wire."""
+    hints = get_type_hints(dataclass)
+    return {field.name: _declared(hints[field.name]) for field in dataclass_fields(dataclass)}
 
 
 def _check_scalar(declared: Any, value: Any, where: str) -> Any:
@@ -80,12 +87,6 @@ def _parse_text(declared: Any, text: str) -> Any:
         except ValueError:
             return text
     return text
-
-
-@cache
-def _fields_of(dataclass: type) -> dict[str, Any]:
-    hints = get_type_hints(dataclass)
-    return {field.name: _declared(hints[field.name]) for field in dataclass_fields(dataclass)}
 
 
 def _declared(hint: Any) -> Any:

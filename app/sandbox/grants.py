@@ -58,7 +58,7 @@ def holds(state: State, metastore: str, principal: str, privilege: str, kind: st
         return True
     # ALL_PRIVILEGES leaves MANAGE out [DOC].
     sufficient = {privilege} if privilege == "MANAGE" else {privilege, "ALL_PRIVILEGES"}
-    for place in [(kind, name), *_parents(name)]:
+    for place in list_places(kind, name):
         granted = get_assignments(state, metastore, *place)
         if any(sufficient & set(granted.get(grantee, [])) for grantee in (principal, ACCOUNT_USERS)):
             return True
@@ -93,7 +93,8 @@ def change_assignments(
         grantee, add, remove = change["principal"], change.get("add") or [], change.get("remove") or []
         if set(add) & set(remove):
             raise errors.invalid(f"Duplicate privileges to add and delete for principal {grantee}.")
-        _check_grantee(state, metastore, grantee)
+        if grantee != ACCOUNT_USERS:
+            check_principal(state, metastore, grantee)
         for privilege in [*add, *remove]:
             _check_privilege(state, metastore, kind, name, privilege)
         kept = (set(granted.get(grantee, [])) | set(add)) - set(remove)
@@ -108,14 +109,21 @@ def forget_assignments(state: State, metastore: str, kind: str, name: str) -> No
     state.remove("grants", metastore, f"{kind}:{name}")
 
 
+def list_places(kind: str, name: str) -> list[tuple[str, str]]:
+    """Where a privilege on the object may have been granted: on itself and on its parents."""
+    return [(kind, name), *_parents(name)]
+
+
+def check_principal(state: State, metastore: str, principal: str) -> None:
+    """404 unless there is somebody of that name."""
+    if state.find("principal", metastore, principal) is None:
+        message = f"Could not find principal with name {principal}"
+        raise errors.PlatformError(404, "PRINCIPAL_DOES_NOT_EXIST", message)
+
+
 def _parents(name: str) -> list[tuple[str, str]]:
     parts = name.split(".")
     return [("catalog", parts[0]), ("schema", ".".join(parts[:2]))][: len(parts) - 1]
-
-
-def _check_grantee(state: State, metastore: str, grantee: str) -> None:
-    if grantee != ACCOUNT_USERS and state.find("principal", metastore, grantee) is None:
-        raise errors.PlatformError(404, "PRINCIPAL_DOES_NOT_EXIST", f"Could not find principal with name {grantee}")
 
 
 def _check_privilege(state: State, metastore: str, kind: str, name: str, privilege: str) -> None:

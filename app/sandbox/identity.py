@@ -65,12 +65,9 @@ def may_run_as(world: World, workspace: Workspace, caller: str, target: str) -> 
     """
     if caller == target:
         return True
-    rule_set = find_rule_set(world, workspace, target)
-    return any(
-        rule["role"] == RUN_AS_ROLE
-        and not {f"servicePrincipals/{caller}", f"users/{caller}"}.isdisjoint(rule["principals"])
-        for rule in rule_set["grant_rules"]
-    )
+    names = {f"servicePrincipals/{caller}", f"users/{caller}"}
+    rules = find_rule_set(world, workspace, target)["grant_rules"]
+    return any(rule["role"] == RUN_AS_ROLE and not names.isdisjoint(rule["principals"]) for rule in rules)
 
 
 def find_rule_set(world: World, workspace: Workspace, application_id: str) -> Document:
@@ -85,7 +82,7 @@ def digest(secret: str) -> str:
 
 
 def _is_over(token: Document) -> bool:
-    return 0 <= token["expiry_time"] <= now_ms()
+    return 0 <= int(token["expiry_time"]) <= now_ms()
 
 
 def _is_active(world: World, workspace: Workspace, principal: str) -> bool:

@@ -15,7 +15,8 @@ and name its routes in apis.py. Then:
   the transaction to the handler (for slow work); an `async def` handler runs in the event loop, reads `call.request`
   by itself and does its blocking work through `call.run(function, …)`: in a thread and a transaction again.
 - Raise what errors.py makes. Ask `call.require("USE_CATALOG", "catalog", name)` first; note what was done with
-  `call.record("catalog-created", name)`. `public=True` asks for no bearer; `admin=True` lets only the admin pass.
+  `call.record("catalog-created", name)`. `public=True` asks for no bearer; `admin=True` lets only the admin pass;
+  `unchecked=True` leaves query and body (`call.raw`) to the handler.
 """
 
 import json
@@ -70,6 +71,14 @@ class Call:
         """Raise 403 unless the caller holds the privilege there (kind "metastore": `name` is its id)."""
         grants.require(self.state, self.metastore, self.principal, privilege, kind, name)
 
+    def holds(self, privilege: str, kind: str, name: str) -> bool:
+        """Whether the caller holds the privilege there and the USE privileges on all parents."""
+        try:
+            self.require(privilege, kind, name)
+        except errors.PlatformError:
+            return False
+        return True
+
     def require_on_metastore(self, privilege: str) -> None:
         """Raise 403 unless the caller holds the privilege on the metastore itself."""
         self.require(privilege, "metastore", self.workspace.metastore.id)
@@ -109,6 +118,7 @@ class Route:
     public: bool
     admin: bool
     locked: bool
+    unchecked: bool
     pattern: re.Pattern[str]
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
@@ -118,6 +128,8 @@ class Route:
 
     def read(self, call: Call) -> None:
         """Check the query and the JSON body of the call and put their values in their places."""
+        if self.unchecked:
+            return
         given = call.request.query_params.multi_items()
         call.query = check_query({**self._repeated(call), **self.query}, given)
         if self.body is not None:
@@ -165,12 +177,15 @@ class Routes:
         public: bool = False,
         admin: bool = False,
         locked: bool = True,
+        unchecked: bool = False,
     ) -> Callable[[HandlerT], HandlerT]:
         """Declare any call; see the top of this file."""
 
         def declare(handler: HandlerT) -> HandlerT:
             pattern = compile_path(path)[0]
-            self.declared.append(Route(method, path, handler, body, query or {}, public, admin, locked, pattern))
+            self.declared.append(
+                Route(method, path, handler, body, query or {}, public, admin, locked, unchecked, pattern)
+            )
             return handler
 
         return declare

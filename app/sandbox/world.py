@@ -123,21 +123,14 @@ class World:
         catalog = self.state.find("catalog", metastore, catalog_name)
         if catalog is None or not catalog.get("share_name"):
             return Place(metastore, full_name, read_only=False)
-        provider = self.find_provider(metastore, catalog["provider_name"])
-        if provider is None:
-            return None
-        seen_until = now_ms() - 1000 * self.settings.visibility_seconds
-        for source in self.list_shared_objects(metastore, provider.key, catalog["share_name"]):
-            if source["data_object_type"] == object_type and source["string_shared_as"] == rest:
-                return Place(provider.key, source["name"], read_only=True, seen_until=seen_until)
-        return None
+        return next(
+            (place for alias, place in self.list_shared_places(metastore, catalog, object_type) if alias == rest), None
+        )
 
     def list_shared_objects(self, consumer: str, provider: str, share_name: str) -> list[Document]:
         """The objects of a provider's share that the consumer's metastore sees now, as they stand in the share."""
         share = self.state.find("share", provider, share_name)
-        if share is None:
-            return []
-        if not self.sees_share(consumer, provider, share):
+        if share is None or not self.sees_share(consumer, provider, share_name):
             return []
         seen_until = now_ms() - 1000 * self.settings.visibility_seconds
         return [
@@ -146,9 +139,26 @@ class World:
             if source["added_at"] <= seen_until and self.owner_may_share(provider, share, source)
         ]
 
-    def sees_share(self, consumer: str, provider: str, share: Document) -> bool:
-        """Whether the consumer's metastore has SELECT on the provider's share, for long enough to be visible."""
-        since = self.find_grant_moment(consumer, provider, share)
+    def list_shared_schemas(self, consumer: str, catalog: Document) -> list[str]:
+        """The schemas that a catalog from a share shows now, given its document."""
+        return sorted({alias.partition(".")[0] for alias, _ in self.list_shared_places(consumer, catalog, "MODEL")})
+
+    def list_shared_places(self, consumer: str, catalog: Document, object_type: str) -> list[tuple[str, Place]]:
+        """What a catalog from a share shows now of a kind: (schema.name, where it leads)."""
+        provider = self.find_provider(consumer, catalog["provider_name"])
+        if provider is None:
+            return []
+        seen_until = now_ms() - 1000 * self.settings.visibility_seconds
+        return [
+            (source["string_shared_as"], Place(provider.key, source["name"], read_only=True, seen_until=seen_until))
+            for source in self.list_shared_objects(consumer, provider.key, catalog["share_name"])
+            if source["data_object_type"] == object_type
+        ]
+
+    def sees_share(self, consumer: str, provider: str, share_name: str) -> bool:
+        """Whether there is such a share on which the consumer's metastore has SELECT, for long enough to be visible."""
+        share = self.state.find("share", provider, share_name)
+        since = self.find_grant_moment(consumer, provider, share) if share else None
         return since is not None and since <= now_ms() - 1000 * self.settings.visibility_seconds
 
     def find_grant_moment(self, consumer: str, provider: str, share: Document) -> float | None:

@@ -1,0 +1,89 @@
+"""What was granted to whom on a Unity Catalog object? The permissions API; the rules are those of grants.py."""
+
+from typing import Any
+
+from databricks.sdk.service.catalog import PermissionsChange
+
+from app.sandbox import errors, grants, models, names, securables
+from app.sandbox.pages import PAGED, page
+from app.sandbox.wire import Call, Routes
+
+routes = Routes()
+PATH = "/api/2.1/unity-catalog/permissions/{type}/{full_name}"
+_PARTS = {"catalog": 1, "schema": 2, "volume": 3, "function": 3}
+_QUERY = {**PAGED, "principal": str}
+
+
+@routes.get(PATH, query=_QUERY)
+def get_permissions(call: Call) -> dict[str, Any]:
+    """What was granted on the object itself; the owner sees all, others their own [SDK]."""
+    kind, name = _read_object(call)
+    granted = grants.get_assignments(call.state, call.metastore, kind, name)
+    if not _may_manage(call, kind, name):
+        granted = {grantee: granted[grantee] for grantee in (call.principal,) if grantee in granted}
+    return page(call, "privilege_assignments", _list(call, granted), _shape)
+
+
+@routes.patch(PATH, body={"changes": [PermissionsChange], "omit_permissions_in_response": bool})
+def update_permissions(call: Call) -> dict[str, Any]:
+    """For owners of the object or a parent, holders of MANAGE, and metastore admins [DOC]."""
+    kind, name = _read_object(call)
+    call.require_owner(kind, name, or_parent=True)
+    changes = call.body.get("changes", [])
+    granted = grants.change_assignments(call.state, call.metastore, kind, name, changes)
+    call.record("grant-changed", name, securable_type=kind, changes=changes)
+    if call.body.get("omit_permissions_in_response"):
+        return {}
+    return {"privilege_assignments": [_shape(entry) for entry in granted.items()]}
+
+
+@routes.get("/api/2.1/unity-catalog/effective-permissions/{type}/{full_name}", query=_QUERY)
+def get_effective_permissions(call: Call) -> dict[str, Any]:
+    """What is granted there, also by its parents, which are then named."""
+    kind, name = _read_object(call)
+    if not _may_manage(call, kind, name) and call.query.get("principal") != call.principal:
+        raise errors.lacking("MANAGE", kind, name)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for place_kind, place in grants.list_places(kind, name):
+        for grantee, privileges in grants.get_assignments(call.state, call.metastore, place_kind, place).items():
+            inherited = (
+                {} if place == name else {"inherited_from_type": place_kind.upper(), "inherited_from_name": place}
+            )
+            found.setdefault(grantee, []).extend({"privilege": privilege, **inherited} for privilege in privileges)
+    return page(call, "privilege_assignments", _list(call, found), _shape)
+
+
+def _read_object(call: Call) -> tuple[str, str]:
+    kind, name = call.params["type"].lower(), call.params["full_name"]
+    if kind == "metastore":
+        if name != call.workspace.metastore.id:
+            raise errors.not_found("metastore", name)
+        return kind, name
+    if kind not in _PARTS:
+        allowed = ", ".join(sorted([*_PARTS, "metastore"]))
+        raise errors.invalid(f"The sandbox knows permissions on {allowed} only, not on '{call.params['type']}'.")
+    name = names.full(name, _PARTS[kind])
+    if kind == "function":
+        models.find(call, name)
+    elif kind == "schema" and models.is_shared(call, name):
+        securables.require_parents(call, name)
+    else:
+        securables.get(call, kind, name)
+    return kind, name
+
+
+def _may_manage(call: Call, kind: str, name: str) -> bool:
+    try:
+        call.require_owner(kind, name, or_parent=True)
+    except errors.PlatformError:
+        return False
+    return True
+
+
+def _list(call: Call, granted: dict[str, Any]) -> list[tuple[str, Any]]:
+    only = call.query.get("principal")
+    return [entry for entry in granted.items() if only in (None, entry[0])]
+
+
+def _shape(entry: tuple[str, Any]) -> dict[str, Any]:
+    return {"principal": entry[0], "privileges": entry[1]}

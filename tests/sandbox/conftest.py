@@ -1,0 +1,161 @@
+"""A real sandbox process to test against, with the real clients: one for all tests of a worker, or one of one's own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.core import Config
+from databricks.sdk.service.catalog import PermissionsChange, Privilege
+
+START_DEADLINE_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Person:
+    """A service principal of one workspace: its application id, a personal access token, and an OAuth secret."""
+
+    workspace: str
+    id: str
+    application_id: str
+    token: str
+    client: WorkspaceClient
+
+    @property
+    def name(self) -> str:
+        return self.application_id
+
+
+class Sandbox:
+    """A running sandbox. Objects in it are shared by all tests of a worker: use names of your own (`unique`)."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.arguments = arguments
+        self.start()
+
+    def start(self) -> None:
+        (self.folder / "sandbox.json").unlink(missing_ok=True)
+        command = [sys.executable, "-m", "app.sandbox", "--state", str(self.folder), *self.arguments]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "output.txt").open("a") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output)
+        deadline = time.monotonic() + START_DEADLINE_SECONDS
+        while not (self.folder / "sandbox.json").exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the sandbox did not start: {(self.folder / 'output.txt').read_text()}")
+            time.sleep(0.05)
+        self.workspaces = json.loads((self.folder / "sandbox.json").read_text())["workspaces"]
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=20)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+    def client(self, workspace: str, token: str | None = None, **config: Any) -> WorkspaceClient:
+        """The real SDK's client; the admin's when no token is given."""
+        known = self.workspaces[workspace]
+        if not config:
+            config = {"token": token or known["token"], "auth_type": "pat"}
+        return WorkspaceClient(config=Config(host=known["host"], retry_timeout_seconds=5, **config))
+
+    def call(
+        self, workspace: str, method: str, path: str, *, token: str | None = None, **options: Any
+    ) -> requests.Response:
+        """One raw request, as the admin when no token is given."""
+        known = self.workspaces[workspace]
+        headers = {"Authorization": f"Bearer {token or known['token']}", **options.pop("headers", {})}
+        return requests.request(method, known["host"] + path, headers=headers, timeout=30, **options)
+
+    def person(self, workspace: str) -> Person:
+        """A new service principal, made by the admin over the platform's own API; it may do nothing yet."""
+        admin = self.client(workspace)
+        made = admin.service_principals.create(display_name=unique("sp"))
+        assert made.id
+        assert made.application_id
+        token = admin.token_management.create_obo_token(made.application_id, lifetime_seconds=3600).token_value
+        assert token
+        return Person(workspace, made.id, made.application_id, token, self.client(workspace, token))
+
+    def grant(self, workspace: str, kind: str, name: str, principal: str, *privileges: str) -> None:
+        """The admin grants the privileges."""
+        change = PermissionsChange(principal=principal, add=[Privilege(privilege) for privilege in privileges])
+        self.client(workspace).grants.update(kind, name, changes=[change])
+
+    def schema(self, workspace: str, owner: Person | None = None) -> str:
+        """A new schema in a new catalog of the admin; the person may use, create and read everything in it."""
+        admin = self.client(workspace)
+        catalog = admin.catalogs.create(unique("c")).name
+        assert catalog
+        admin.schemas.create("s", catalog)
+        if owner:
+            privileges = ("USE_CATALOG", "USE_SCHEMA", "CREATE_MODEL", "CREATE_VOLUME")
+            self.grant(workspace, "CATALOG", catalog, owner.name, *privileges)
+        return f"{catalog}.s"
+
+    def effects(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """The journal."""
+        answer = self.call("dev", "GET", "/__sandbox/journal", params={"kind": kind} if kind else None)
+        return list(answer.json()["effects"])
+
+    def run_script(self, script: Path, workspace: str, *arguments: str, token: str | None = None) -> str:
+        """Run a plain script with host, token and MLflow's two URIs in its environment; returns what it printed."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABRICKS_", "MLFLOW_"))}
+        environment = {
+            **kept,
+            "DATABRICKS_HOST": self.workspaces[workspace]["host"],
+            "DATABRICKS_TOKEN": token or self.workspaces[workspace]["token"],
+            "MLFLOW_TRACKING_URI": "databricks",
+            "MLFLOW_REGISTRY_URI": "databricks-uc",
+        }
+        command = [sys.executable, str(script), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def unique(prefix: str) -> str:
+    """A name that no other test uses."""
+    return f"{prefix}_{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The sandbox that the tests of this worker share; never reset it, never change its settings."""
+    running = Sandbox(tmp_path_factory.mktemp("sandbox"), "--visibility-seconds", "1")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def start_sandbox(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
+    """Start a sandbox for this test alone: to kill, reset, throttle or configure."""
+    started: list[Sandbox] = []
+
+    def start(*arguments: str) -> Sandbox:
+        started.append(Sandbox(tmp_path / f"sandbox-{len(started)}", *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture(name="unique")
+def unique_fixture() -> Callable[[str], str]:
+    """Makes names that no other test uses."""
+    return unique
