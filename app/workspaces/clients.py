@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import requests
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock
-from databricks.sdk.config import Config
+from databricks.sdk.config import Config, ConfigAttribute
 from databricks.sdk.errors.base import DatabricksError
 
 from app import configuration
@@ -92,6 +92,11 @@ def _get_client(connection: Connection, timeout_seconds: float) -> WorkspaceClie
 
 class _OfflineConfig(Config):
     """The SDK's configuration from its arguments alone: no discovery call, no DATABRICKS_* variable, no profile."""
+
+    @classmethod
+    def attributes(cls) -> Iterable[ConfigAttribute]:
+        """The base's own: the SDK looks for them in the very class that it is asked of [RUN]."""
+        return Config.attributes()
 
     def _resolve_host_metadata(self) -> None:
         """Ask nobody: the SDK's own asks the host, and repeats it for up to five minutes [SDK]."""

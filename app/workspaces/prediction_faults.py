@@ -1,0 +1,58 @@
+"""What does an endpoint's refusal mean? The model's own "no" is told apart from the platform's, and both from ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from app.errors import (
+    BodyTooLarge,
+    EndpointNotFound,
+    EndpointNotServing,
+    PredictionRejected,
+    Problem,
+    WorkspaceFault,
+    WorkspaceRefused,
+    WorkspaceTimeout,
+    WorkspaceUnavailable,
+)
+from app.workspaces import faults
+
+# The platform's limit for custom models [DOC].
+BODY_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+def read(workspace: str, endpoint: str, status: int, headers: Mapping[str, str], said: bytes) -> tuple[Problem, bool]:
+    """The problem that the answer means, and whether it was the token that was refused."""
+    upstream = _read_upstream(said)
+    message = str(upstream.get("message", ""))
+    stale_token = status == 401 or (status == 403 and faults.STALE_TOKEN.search(message) is not None)
+    fields: dict[str, Any] = {"workspace": workspace, "upstream": upstream}
+    acting = {**fields, "action": f"predicting with endpoint {endpoint}"}
+    if stale_token:
+        return WorkspaceUnavailable(retry_after_seconds=1, **acting), True
+    # A stopped endpoint answers 400 too [DOC].
+    if status in {429, 502, 503} or (status == 400 and "is stopped" in message):
+        wait = faults.read_retry_after(headers)
+        return EndpointNotServing(retry_after_seconds=wait, endpoint=endpoint, **fields), False
+    if status in {400, 415, 422}:
+        return PredictionRejected(endpoint=endpoint, upstream_message=message or "no reason given", **fields), False
+    if status == 404:
+        return EndpointNotFound(kind="endpoint", name=endpoint, **fields), False
+    if status == 413:
+        return BodyTooLarge(limit_bytes=BODY_LIMIT_BYTES), False
+    kind = {403: WorkspaceRefused, 408: WorkspaceTimeout, 504: WorkspaceTimeout}.get(status, WorkspaceFault)
+    return kind(**acting), False
+
+
+def _read_upstream(said: bytes) -> dict[str, Any]:
+    # MLflow's scorer adds a stack trace, which stays behind [MLF].
+    try:
+        content = json.loads(said)
+    except ValueError:
+        return faults.make_upstream(None, "")
+    if not isinstance(content, dict):
+        return faults.make_upstream(None, "")
+    code = content.get("error_code")
+    return faults.make_upstream(str(code) if code else None, str(content.get("message") or ""))
