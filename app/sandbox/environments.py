@@ -49,7 +49,9 @@ def resolve(requirements: Iterable[str], site: Path | None = None) -> dict[str, 
     direct or of a dependency, that nothing here satisfies.
     """
     unpacked = {_canonical_name(found): found for found in distributions(path=[str(site)])} if site else {}
-    waiting = [_parse(text) for text in requirements]
+    # A line whose marker speaks of another Python is passed over, as pip does.
+    parsed = [_parse(text) for text in requirements]
+    waiting = [requirement for requirement in parsed if not requirement.marker or requirement.marker.evaluate()]
     seen: set[tuple[str, frozenset[str]]] = set()
     resolved: dict[str, str] = {}
     while waiting:
