@@ -9,11 +9,15 @@ from collections.abc import Callable
 from app.sandbox import (
     access_control,
     catalogs,
+    deployments,
     discovery,
+    endpoint_permissions,
     files,
+    invocations,
     jobs,
     metastores,
     mlflow_models,
+    model_servers,
     oauth,
     permissions,
     processes,
@@ -24,6 +28,7 @@ from app.sandbox import (
     schemas,
     scim,
     service_principal_secrets,
+    serving_endpoints,
     shares,
     tokens,
     tracking,
@@ -35,6 +40,9 @@ from app.sandbox.wire import Route
 from app.sandbox.world import World
 
 ROUTES: list[Route] = [
+    *serving_endpoints.routes.declared,
+    *endpoint_permissions.routes.declared,
+    *invocations.routes.declared,
     *jobs.routes.declared,
     *providers.routes.declared,
     *recipients.routes.declared,
@@ -60,9 +68,9 @@ ROUTES: list[Route] = [
 Hook = Callable[[World], None]
 # Called in a thread: before the first request (START), after the last (STOP, in reverse order), and by reset (RESET,
 # before the state is emptied). A hook that needs the state across several calls opens a transaction by itself.
-START: list[Hook] = [tracking.start, processes.start_forkserver, runs.take_up]
-STOP: list[Hook] = [processes.end_all, runs.end_all]
-RESET: list[Hook] = [runs.end_all, tracking.reset]
+START: list[Hook] = [processes.start_forkserver, tracking.start, runs.take_up, deployments.take_up]
+STOP: list[Hook] = [processes.end_all, runs.end_all, model_servers.end_all]
+RESET: list[Hook] = [runs.end_all, deployments.forget_all, tracking.reset]
 
 
 def start(world: World) -> None:

@@ -4,6 +4,7 @@ Importing mlflow and scikit-learn takes seconds and a quarter of a gigabyte; the
 Each process leads a process group of its own, is ended as a group, and ends by itself when the sandbox does.
 """
 
+import hashlib
 import importlib
 import logging
 import multiprocessing
@@ -40,7 +41,6 @@ PRELOADED = [
     "databricks.sdk",
     "uvicorn",
 ]
-PREFIX = "databricks-"
 
 # multiprocessing reads a process's exit status from a pipe, once; two threads that look at the same moment
 # would lose it, and `start()` looks at every process. So one lock serialises every look.
@@ -48,13 +48,23 @@ _looking = threading.Lock()
 _context = multiprocessing.get_context("forkserver")
 
 
-def start_forkserver(_: World) -> None:
+# Where the private folders are: outside of the state folder, whose path no process may know.
+_root = Path()
+
+
+def start_forkserver(world: World) -> None:
     """Starts the forkserver, which goes on importing in the background; a process started now waits for it.
 
-    It gets a bare environment: what the children inherit in memory must hold neither secret nor state path.
+    Folders that an earlier life of this sandbox left behind are removed.
+
+    The forkserver gets a bare environment: what the children inherit in memory must hold neither secret nor state path.
     One thread for OpenMP and BLAS, because libraries read that when they are loaded and a pool does not
     survive a fork.
     """
+    global _root
+    _root = Path(tempfile.gettempdir()) / f"databricks-{hashlib.sha256(bytes(world.folder)).hexdigest()[:12]}"
+    shutil.rmtree(_root, ignore_errors=True)
+    _root.mkdir(mode=0o700)
     _context.set_forkserver_preload(PRELOADED)
     bare = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with _environment(bare):
@@ -92,8 +102,8 @@ class Folder:
 
 
 def make_folder() -> Folder:
-    """A new private folder (mode 0700), outside the sandbox's state, whose path a process may know."""
-    folder = Folder(Path(tempfile.mkdtemp(prefix=PREFIX)))
+    """A new private folder (mode 0700), whose path a process may know."""
+    folder = Folder(Path(tempfile.mkdtemp(prefix="", dir=_root)))
     for path in (folder.home, folder.site, folder.home / "tmp"):
         path.mkdir()
     return folder
@@ -127,11 +137,12 @@ def end(process: BaseProcess) -> None:
 
 
 def end_all(_: World) -> None:
-    """Ends every process that was started here and still runs."""
+    """Ends every process that was started here and still runs, and removes all folders."""
     with _looking:
         running = multiprocessing.active_children()
     for process in running:
         end(process)
+    shutil.rmtree(_root, ignore_errors=True)
 
 
 def _enter(module: str, spec: isolation.Spec) -> None:

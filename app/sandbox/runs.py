@@ -9,7 +9,7 @@ import threading
 import traceback
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from app.sandbox import environments, errors, grants, identity, journal, processes, storage
@@ -49,7 +49,7 @@ def add(world: World, workspace: Workspace, submitted: Document) -> int:
     run_id = 10**12 + 2 * number
     run: Document = {
         **submitted,
-        **dict.fromkeys(("execution_time", "end_time", "folder")),
+        **dict.fromkeys(("execution_time", "end_time")),
         **dict.fromkeys(("result", "code", "type", "error", "error_trace", "logs")),
         "run_id": run_id,
         "task_run_id": run_id + 1,
@@ -86,18 +86,15 @@ def cancel(world: World, workspace: Workspace, run_id: int) -> None:
 
 
 def take_up(world: World) -> None:
-    """After a start: what was under way when the sandbox went down has failed, and its leftovers go [assumed]."""
+    """After a start: what was under way when the sandbox went down has failed, and its token is revoked [assumed]."""
     lost = Outcome("FAILED", "CLOUD_FAILURE", "CLOUD_FAILURE", "The run was lost: the sandbox was ended under it.")
     for workspace in world.workspaces.values():
         for name, token in world.state.list_all("token", workspace.name):
             if token["kind"] == "job":
                 world.state.remove("token", workspace.name, name)
         for _, run in world.state.list_all("run", workspace.name):
-            if run["state"] == "TERMINATED":
-                continue
-            if run["folder"]:
-                processes.Folder(Path(run["folder"])).remove()
-            _finish(world, workspace, run["run_id"], lost)
+            if run["state"] != "TERMINATED":
+                _finish(world, workspace, run["run_id"], lost)
 
 
 def end_all(_: World) -> None:
@@ -131,7 +128,9 @@ def _watch(world: World, workspace: Workspace, run_id: int) -> None:
 
 
 def _carry_out(world: World, workspace: Workspace, run_id: int, folder: processes.Folder) -> Outcome:
-    run = _change(world, workspace, run_id, folder=str(folder.path))
+    run = _get(world, workspace, run_id)
+    if run is None:
+        raise RunIsGone(run_id)
     token = identity.issue_token(
         world, workspace, run["run_as"], kind="job", lifetime_seconds=None, created_by=run["creator"]
     )
@@ -242,7 +241,7 @@ def _finish(world: World, workspace: Workspace, run_id: int, outcome: Outcome) -
         told = dict(vars(outcome))
         if run["state"] == "TERMINATING":
             told |= vars(_cancelled()) | {"logs": outcome.logs}
-        _change(world, workspace, run_id, **told, state="TERMINATED", end_time=now_ms(), folder=None)
+        _change(world, workspace, run_id, **told, state="TERMINATED", end_time=now_ms())
         _record(world, workspace, run, "job-run-ended", result=told["result"], code=told["code"])
 
 

@@ -12,7 +12,8 @@ class Settings:
     """`visibility_seconds`: how late a consumer sees what was added to a share. `empty_first_page`: whether a paged
     list begins with an empty page. `page_size`: entries on a page when the caller leaves it to the server.
     `external_sharing`: whether recipients may belong to another account. `serve_withdrawn`: whether a running model
-    server goes on when its version is not to be had any more.
+    server goes on when its version is not to be had any more. `limit_concurrency`: whether a served entity refuses
+    requests beyond its size with 429.
     """
 
     visibility_seconds: float = 2.0
@@ -22,6 +23,7 @@ class Settings:
     already_exists_status: int = 400
     external_sharing: bool = True
     serve_withdrawn: bool = True
+    limit_concurrency: bool = True
 
 
 def get(state: State) -> Settings:

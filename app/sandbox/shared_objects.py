@@ -70,9 +70,7 @@ def _new_entry(call: Call, share: Document, wanted: Document) -> Document:
 
 def _check_alias(call: Call, share: Document, alias: str) -> str:
     if not _ALIAS.fullmatch(alias):
-        raise errors.invalid(
-            f"'{alias}' is not a valid string_shared_as: it is schema.model, letters, digits and _."
-        )
+        raise errors.invalid(f"'{alias}' is not a valid string_shared_as: it is schema.model, letters, digits and _.")
     if any(entry["string_shared_as"] == alias for entry in share["objects"]):
         raise _shared_already(call, alias)
     return alias
