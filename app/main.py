@@ -39,7 +39,7 @@ def create_app() -> FastAPI:
         openapi_tags=[_tag(collection) for collection in COLLECTIONS],
     )
     for collection in COLLECTIONS:
-        app.include_router(collection.router, prefix="/v1")
+        app.include_router(collection.router)
     app.include_router(health.router)
     health.install_docs(app)
     problems.install(app)

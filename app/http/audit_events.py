@@ -16,7 +16,7 @@ from app.http.conventions.caller import CurrentCaller
 from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.problems import problems
 
-router = APIRouter(tags=["audit_events"])
+router = APIRouter(prefix="/v1", tags=["audit_events"])
 
 
 class AuditEventBody(Response):

@@ -21,7 +21,7 @@ from app.http.conventions.operation import OperationBody, OperationState, render
 from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.problems import problems
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(prefix="/v1", tags=["operations"])
 LOOK_EVERY_SECONDS = 0.25
 
 

@@ -12,7 +12,7 @@ from app.http.conventions.caller import CurrentCaller
 from app.http.conventions.pages import PageBody
 from app.http.conventions.problems import problems
 
-router = APIRouter(tags=["projects"])
+router = APIRouter(prefix="/v1", tags=["projects"])
 
 
 class ProjectBody(Response):

@@ -33,7 +33,7 @@ from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.plan import PlanBody
 from app.http.conventions.problems import problems
 
-router = APIRouter(tags=["training_runs"])
+router = APIRouter(prefix="/v1", tags=["training_runs"])
 OWN = (ColumnMissing, DataEmpty, DataNotFound, ProjectNotFound, WorkspaceNotFound, WorkspaceRoleMismatch)
 FullName = Annotated[str, Field(pattern=r"^[\w-]+\.[\w-]+\.[\w-]+$", max_length=255)]
 Column = Annotated[str, Field(min_length=1, max_length=255)]

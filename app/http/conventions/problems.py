@@ -131,11 +131,19 @@ async def _answer_invalid(request: Request, error: RequestValidationError) -> JS
     if any(item["type"] == "json_invalid" for item in found):
         reason = str(found[0].get("ctx", {}).get("error", "it does not parse"))
         return answer(request, BodyUnreadable(reason=reason))
-    errors = [{"pointer": _pointer(item["loc"], error.body), "detail": item["msg"]} for item in found]
+    details: dict[str, str] = {}
+    for item in found:
+        # An optional field's other choice, null, is not one that callers have.
+        if item["type"] != "none_required":
+            details.setdefault(_pointer(item, error.body), item["msg"].removeprefix("Value error, "))
+    errors = [{"pointer": pointer, "detail": detail} for pointer, detail in details.items()]
     return answer(request, RequestInvalid(count=len(errors)), {"errors": errors})
 
 
 async def _answer_http(request: Request, error: HTTPException) -> JSONResponse:
+    if isinstance(error.__cause__, Problem):
+        # Raised while the body was being read: the framework calls every such failure a 400.
+        return answer(request, error.__cause__)
     if error.status_code == 405:
         allowed = ", ".join(_allowed(request)) or "GET"
         return answer(request, MethodNotAllowed(path=request.url.path, method=request.method, allowed=allowed))
@@ -149,17 +157,17 @@ async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse
     return answer(request, Internal())
 
 
-def _pointer(location: tuple[Any, ...], body: Any) -> str:
-    """A JSON Pointer; a union's tag, which pydantic puts into the location, is not a place in the body."""
-    place, *steps = location
+def _pointer(error: dict[str, Any], body: Any) -> str:
+    """A JSON Pointer into the body; the names of union members, which pydantic puts into its path, are left out."""
+    place, *steps = error["loc"]
     if place != "body":
-        return ".".join(str(step) for step in location[1:]) or str(place)
+        return ".".join(str(step) for step in steps) or str(place)
     at, pointer = body, ""
-    for index, name in enumerate(steps):
-        is_tag = isinstance(at, dict) and name not in at and name in at.values() and index < len(steps) - 1
-        if not is_tag:
-            pointer += f"/{name}"
-            at = at.get(name) if isinstance(at, dict) else None
+    for step in steps:
+        is_there = step in at if isinstance(at, dict) else isinstance(at, list) and isinstance(step, int)
+        if is_there or (isinstance(at, dict) and error["type"] == "missing" and step is steps[-1]):
+            pointer += f"/{step}"
+            at = at.get(step) if isinstance(at, dict) else at[step] if step < len(at) else None
     return pointer
 
 

@@ -1,0 +1,104 @@
+"""A real Causeway process to test against, on a free port, with a database and a configuration of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+START_DEADLINE_SECONDS = 60
+
+
+class Service:
+    """A running service. `start` after `kill` is the restart after a crash: same database, same port."""
+
+    def __init__(self, folder: Path, configuration: dict[str, Any], environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.configuration_path = folder / "causeway.yaml"
+        self.configure(configuration)
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("DATABRICKS_", "CAUSEWAY_"))},
+            **(environment or {}),
+            "CAUSEWAY_CONFIG": str(self.configuration_path),
+            "CAUSEWAY_DATA": str(folder / "data"),
+        }
+        self.keys: dict[tuple[str, ...], str] = {}
+        self.start()
+
+    def configure(self, configuration: dict[str, Any]) -> None:
+        self.configuration_path.write_text(yaml.safe_dump(configuration))
+
+    def start(self) -> None:
+        """Start, and wait until it is ready."""
+        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(self.port)]
+        with (self.folder / "output.txt").open("a") as output:
+            self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
+        deadline = time.monotonic() + START_DEADLINE_SECONDS
+        while not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the service did not start:\n{self.output()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=20)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+    def output(self) -> str:
+        """Everything that it logged."""
+        return (self.folder / "output.txt").read_text()
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `causeway …` on the same database and configuration."""
+        command = [sys.executable, "-m", "app.cli", *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+
+    def key(self, principal: str, *options: str) -> str:
+        """An API key of the principal, made once."""
+        wanted = (principal, *options)
+        if wanted not in self.keys:
+            made = self.command("keys", "create", *wanted)
+            assert made.returncode == 0, made.stderr
+            self.keys[wanted] = made.stdout.strip()
+        return self.keys[wanted]
+
+    def client(self, principal: str | None, *options: str) -> httpx.Client:
+        """A client that calls as the principal; None calls without a key."""
+        headers = {"Authorization": f"Bearer {self.key(principal, *options)}"} if principal else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def wait_for_end(client: httpx.Client, operation_id: str, within_seconds: float = 180) -> dict[str, Any]:
+    """Follow an operation by long polls until it has ended."""
+    deadline = time.monotonic() + within_seconds
+    while True:
+        body: dict[str, Any] = client.get(f"/v1/operations/{operation_id}", params={"wait_seconds": 20}).json()
+        if body["done"]:
+            return body
+        assert time.monotonic() < deadline, f"the operation has not ended: {body}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
