@@ -1,6 +1,6 @@
 """Steps 3 to 5 of the story, in workspace B, by the unmodified clients alone: accept, load, serve, compare.
 
-Nothing is set but host, credentials and MLflow's two URIs. Takes what play_provider.py printed; the last line printed is
+Nothing is set but host, credentials and MLflow's two URIs. Takes what play_provider.py printed; the last line is
 one JSON object with the answers of all four ways to ask.
 """
 
