@@ -15,14 +15,14 @@ from starlette.concurrency import run_in_threadpool
 
 from app import configuration, durable, settings
 from app.domain import operations
-from app.http import audit_events, health, projects, training_runs
+from app.http import acceptances, audit_events, health, projects, publications, training_runs
 from app.http import operations as operation_routes
 from app.http.conventions import document, problems
 from app.http.conventions.requests import RequestFrame
 from app.store import connection, migrations, steps
 
 VERSION = "0.1.0"
-COLLECTIONS = (projects, training_runs, operation_routes, audit_events)
+COLLECTIONS = (projects, training_runs, publications, acceptances, operation_routes, audit_events)
 DESCRIPTION = "Carries machine-learning models from the workspace where they are made to where they serve."
 
 

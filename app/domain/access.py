@@ -34,7 +34,10 @@ class Caller:
 
 @dataclass(frozen=True)
 class Name:
-    """A Databricks name in a request: `kind` is model, data, endpoint, volume, share or catalog."""
+    """A Databricks name in a request: `kind` is model, data, endpoint, volume, share, catalog or schema.
+
+    A catalog is a project's when all of it is; a schema, which is only looked into, when something in it is.
+    """
 
     kind: str
     workspace: str
@@ -125,8 +128,19 @@ def declares(project: str, name: Name) -> bool:
     if name.kind == "share":
         return name.name in {share_name(project, audience) for audience in declared.audiences}
     own = {share_name(project, audience) for audience in declared.audiences}
-    probe = f"{name.name}." if name.kind == "catalog" else name.name
-    return name.name.split(".", 1)[0] in own or _fits(probe, declared.sources.get(name.workspace, []))
+    if name.name.split(".", 1)[0] in own:
+        return True
+    if name.kind == "schema":
+        return declares_within(project, name.workspace, name.name)
+    # What fits as a prefix of everything in a catalog is a pattern such as `rides.*`.
+    probe = f"{name.name}.*" if name.kind == "catalog" else name.name
+    return _fits(probe, declared.sources.get(name.workspace, []))
+
+
+def declares_within(project: str, workspace: str, container: str) -> bool:
+    """Whether the project declares something in the catalog, or in the schema `catalog.schema`."""
+    patterns = configuration.current().projects[project].sources.get(workspace, [])
+    return any(f"{pattern}.".startswith(f"{container}.") or _fits(f"{container}.*", [pattern]) for pattern in patterns)
 
 
 def _fits(name: str, patterns: list[str]) -> bool:

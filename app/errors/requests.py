@@ -184,3 +184,10 @@ class ColumnMissing(RequestProblem):
 
     code, status, title = "column-missing", 422, "The data has no such column"
     template = "{data} has no column {column}; it has {columns}. Name one of those."
+
+
+class InputRejected(RequestProblem):
+    """A row does not fit the model's signature; the text names types, never a value."""
+
+    code, status, title = "input-rejected", 422, "The rows do not fit the model"
+    template = "Column {column} takes {expected}, got {got}. Send the columns of the model's signature."

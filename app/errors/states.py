@@ -38,13 +38,27 @@ class SignatureMissing(StateProblem):
     template = "Version {version} of {model} in {workspace} has no signature. Log it again with a signature."
 
 
+class InputExampleMissing(StateProblem):
+    """Without an example of its input, a version's first prediction cannot be made before traffic moves."""
+
+    code, title = "input-example-missing", "The model version has no input example"
+    template = "Version {version} of {model} in {workspace} has no input example. Log it again with input_example."
+
+
 class AudienceMismatch(StateProblem):
     """The live share reaches somebody, or holds something, that the audience does not declare."""
 
     code, title = "audience-mismatch", "The share does not match the audience"
+    template = "Share {share} does not match audience {audience}: {difference}. Remove what differs, or declare it."
+
+
+class PublishedNameTaken(StateProblem):
+    """A shareable model holds copies of one model only, and its name is the last part of that model's."""
+
+    code, title = "published-name-taken", "The published name is another model's"
     template = (
-        "Share {share} does not match audience {audience}: recipients {unexpected_recipients} and objects "
-        "{unexpected_objects} are not declared. Remove them from the share, or declare them."
+        "{published_model} holds copies of {taken_by} and cannot take {model} as well. "
+        "Publish to another audience, or register the model under another last name."
     )
 
 

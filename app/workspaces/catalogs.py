@@ -37,6 +37,10 @@ class Catalog:
     comment: str | None
     created_at: datetime | None
 
+    def is_made_from(self, provider: str, share: str) -> bool:
+        """Whether it is the provider's share; names are case-insensitive."""
+        return ((self.provider or "").lower(), (self.share or "").lower()) == (provider.lower(), share.lower())
+
 
 def list_catalogs(workspace: str, *, page_size: int = 0, page_token: str | None = None) -> Page[Catalog]:
     """A page of the catalogs that Causeway may see; 0 leaves the page's size to the platform."""
@@ -54,6 +58,17 @@ def find_catalog(workspace: str, catalog: str) -> Catalog | None:
         return None
 
 
+def find_visible_catalog(workspace: str, catalog: str) -> Catalog | None:
+    """The catalog, or None when there is none or the platform does not let Causeway see it.
+
+    Somebody else's may be refused to us; whether the name is free is then for the platform to say.
+    """
+    try:
+        return find_catalog(workspace, catalog)
+    except WorkspaceRefused:
+        return None
+
+
 def ensure_shared_catalog(workspace: str, catalog: str, *, provider: str, share: str, comment: str) -> Catalog:
     """The catalog made from the share, created if there is none of this name.
 
@@ -61,7 +76,7 @@ def ensure_shared_catalog(workspace: str, catalog: str, *, provider: str, share:
     (yet).
     """
     action, taken = f"creating catalog {catalog}", False
-    found = _find_visible(workspace, catalog)
+    found = find_visible_catalog(workspace, catalog)
     if found is None:
         missing = faults.make_missing(ShareNotFound, workspace, "share", share)
         try:
@@ -69,7 +84,7 @@ def ensure_shared_catalog(workspace: str, catalog: str, *, provider: str, share:
                 client.catalogs.create(catalog, provider_name=provider, share_name=share, comment=comment)
         except AlreadyExists:
             taken = True  # by a lost answer, or by somebody else: the read below tells what it is
-        found = _find_visible(workspace, catalog)
+        found = find_visible_catalog(workspace, catalog)
     if found is None and taken:
         raise CatalogNameTaken(workspace=workspace, catalog=catalog, share=share)
     if found is None:
@@ -119,17 +134,8 @@ def _missing(workspace: str, catalog: str) -> UpstreamNotFound:
     return faults.make_missing(CatalogNotFound, workspace, "catalog", catalog)
 
 
-def _find_visible(workspace: str, catalog: str) -> Catalog | None:
-    # Somebody else's catalog may be refused to us; whether the name is free is then for the platform to say.
-    try:
-        return find_catalog(workspace, catalog)
-    except WorkspaceRefused:
-        return None
-
-
 def _checked(workspace: str, found: Catalog, provider: str, share: str) -> Catalog:
-    made_from = ((found.provider or "").lower(), (found.share or "").lower())
-    if made_from != (provider.lower(), share.lower()):
+    if not found.is_made_from(provider, share):
         raise CatalogNameTaken(workspace=workspace, catalog=found.name, share=share)
     return found
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from databricks.sdk.service.catalog import ModelVersionInfo, RegisteredModelAlias, RegisteredModelInfo
 
@@ -15,6 +16,8 @@ from app.workspaces.pages import Page, as_time, get_page
 
 MODELS = "/api/2.1/unity-catalog/models"
 READY = "READY"
+WHOLE = 100
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,16 @@ def list_versions(workspace: str, model: str, *, page_size: int, page_token: str
         return get_page(client, f"{MODELS}/{model}/versions", "model_versions", _as_listed_version, **query)
 
 
+def iterate_models(workspace: str, schema: str) -> Iterator[Model]:
+    """Every model of the schema, without aliases, a request a page."""
+    return _iterate(lambda token: list_models(workspace, schema, page_size=WHOLE, page_token=token))
+
+
+def iterate_versions(workspace: str, model: str) -> Iterator[ModelVersion]:
+    """Every version of the model in no order, without aliases, a request a page; raises `ModelNotFound`."""
+    return _iterate(lambda token: list_versions(workspace, model, page_size=WHOLE, page_token=token))
+
+
 def get_version(workspace: str, model: str, version: int) -> ModelVersion:
     """The version with its aliases; raises `ModelVersionNotFound`."""
     with connected(workspace, f"reading version {version} of {model}", _missing(workspace, model, version)) as client:
@@ -113,6 +126,14 @@ def find_metrics(workspace: str, run_id: str) -> dict[str, float] | None:
         return None
     metrics = run.data.metrics if run and run.data and run.data.metrics else []
     return {metric.key: metric.value for metric in metrics if metric.key and metric.value is not None}
+
+
+def _iterate(read: Callable[[str | None], Page[Item]]) -> Iterator[Item]:
+    page = read(None)
+    yield from page.items
+    while page.next_page_token is not None:
+        page = read(page.next_page_token)
+        yield from page.items
 
 
 def _missing_model(workspace: str, model: str) -> UpstreamNotFound:

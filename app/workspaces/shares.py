@@ -79,6 +79,15 @@ def find_share(workspace: str, share: str) -> Share | None:
         return None
 
 
+def find_own_share(workspace: str, share: str) -> Share | None:
+    """The share with its objects when Causeway made it; None when there is none, or none that Causeway may see.
+
+    Raises `ShareNameTaken` when somebody else made and owns the one of this name.
+    """
+    found = _find_visible(workspace, share)
+    return found and _checked(workspace, found)
+
+
 def ensure_share(workspace: str, share: str, *, comment: str) -> Share:
     """The share, made if there is none. Raises `ShareNameTaken` when somebody else made and owns one of this name."""
     action = f"creating share {share}"
@@ -91,12 +100,11 @@ def ensure_share(workspace: str, share: str, *, comment: str) -> Share:
         except AlreadyExists:
             taken = True  # by a lost answer, or by somebody else: the read below tells whose it is
         found = _find_visible(workspace, share)
-    if found is None and not taken:
+    if found is None and taken:
+        raise ShareNameTaken(workspace=workspace, share=share, owner="somebody else")
+    if found is None:
         raise WrittenNotVisible(workspace=workspace, action=action)
-    # Ours is also one that an admin gave to a group afterwards.
-    if found is None or identities.get_control(workspace) not in {found.owner, found.created_by}:
-        raise ShareNameTaken(workspace=workspace, share=share, owner=(found and found.owner) or "somebody else")
-    return found
+    return _checked(workspace, found)
 
 
 def ensure_model(workspace: str, share: str, model: str, *, shared_as: str) -> SharedObject:
@@ -158,6 +166,13 @@ def _find_visible(workspace: str, share: str) -> Share | None:
         return find_share(workspace, share)
     except WorkspaceRefused:
         return None
+
+
+def _checked(workspace: str, found: Share) -> Share:
+    # Ours is also one that an admin gave to a group afterwards.
+    if identities.get_control(workspace) not in {found.owner, found.created_by}:
+        raise ShareNameTaken(workspace=workspace, share=found.name, owner=found.owner or "somebody else")
+    return found
 
 
 def _find_model(workspace: str, share: str, model: str) -> SharedObject | None:

@@ -1,0 +1,100 @@
+"""The vetted copy: made by a job in the provider's workspace, proved, promised by publications, and deleted again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from app.domain.jobs import Job
+from app.errors import CopyFailed, DigestMismatch, ModelNotFound, ModelVersionNotReady, PublishedNameTaken
+from app.store import records as store
+from app.store.publications import Publication
+from app.workspaces import models, shares
+
+TIMEOUT_SECONDS = 2 * 3600
+
+
+def lock(workspace: str, published_model: str, model: str, version: int) -> str:
+    """What publishing and withdrawing lock: one source version's place in one shareable model."""
+    return f"{workspace}/models/{published_model}/copies/{model}/{version}"
+
+
+def make_job(operation_id: str, request: dict[str, Any]) -> Job:
+    """The job that copies the version of a publish request. It loads nothing, and so runs as control itself."""
+    source = {"model": request["model"], "version": request["version"]}
+    audience = f"audience {request['audience']} of project {request['project']}"
+    parameters = {
+        "operation_id": operation_id,
+        "source": source,
+        "target": {"model": request["published_model"]},
+        "comment": f"Vetted copy of {source['model']} version {source['version']} for {audience}.",
+        "tags": {"causeway_project": request["project"], "causeway_audience": request["audience"]},
+    }
+    return Job(
+        name="copy",
+        workspace=request["workspace"],
+        volume=request["volume"],
+        parameters=parameters,
+        run_as=None,
+        refused=CopyFailed,
+        timeout_seconds=TIMEOUT_SECONDS,
+    )
+
+
+def prove(workspace: str, model: str, copy: dict[str, Any]) -> None:
+    """Hold the job's result against itself and against the registry.
+
+    Raises `DigestMismatch` when the digest is not the manifest's, `ModelVersionNotReady` when the version is not READY.
+    """
+    rows = sorted([file["path"], file["size"], file["sha256"]] for file in copy["files"])
+    canonical = json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
+    digest = f"sha256:{hashlib.sha256(canonical).hexdigest()}"
+    if digest != copy["digest"]:
+        raise DigestMismatch(model=model, version=copy["version"], digest=digest, expected=copy["digest"])
+    found = models.get_version(workspace, model, copy["version"])
+    if found.state != models.READY:
+        raise ModelVersionNotReady(workspace=workspace, model=model, version=found.version, state=found.state)
+
+
+def check_name(workspace: str, published_model: str, model: str, before: str | None = None) -> None:
+    """A shareable model holds copies of one model: raises `PublishedNameTaken` when another one came first.
+
+    `before` is a publication's id: those that were accepted after it do not count, so that of two at once one wins.
+    """
+    for record in store.list_all(Publication, workspace=workspace, published_model=published_model):
+        if record.id == before:
+            return
+        if record.state in {"PENDING", "ACTIVE"} and record.model != model:
+            raise PublishedNameTaken(published_model=published_model, model=model, taken_by=record.model)
+
+
+def list_promises(workspace: str, published_model: str, version: int) -> list[str]:
+    """The ids of the active publications that rest on the copy."""
+    promised = {"workspace": workspace, "published_model": published_model, "published_version": version}
+    return [record.id for record in store.list_all(Publication, state="ACTIVE", **promised)]
+
+
+def remove_unpromised(workspace: str, share: str, model: str, shared_as: str, version: int) -> None:
+    """Delete a copy that no active publication rests on, so that what failed is not seen by anybody."""
+    if not list_promises(workspace, model, version):
+        models.remove_version(workspace, model, version)
+        clear(workspace, share, model, shared_as)
+
+
+def clear(workspace: str, share: str, model: str, shared_as: str) -> None:
+    """Take a model without versions out of the share.
+
+    A version that came meanwhile brings it back: its own operation may have seen the entry just before it went.
+    """
+    if not _has_versions(workspace, model):
+        shares.remove_model(workspace, share, model)
+        if _has_versions(workspace, model):
+            shares.ensure_model(workspace, share, model, shared_as=shared_as)
+
+
+def _has_versions(workspace: str, model: str) -> bool:
+    try:
+        return any(True for _ in models.iterate_versions(workspace, model))
+    except ModelNotFound:
+        return False

@@ -1,0 +1,95 @@
+"""A catalog made from a share: found or made, and what it shows of the project's publications."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from app.durable import Waiting
+from app.errors import ModelNotFound
+from app.store import records as store
+from app.store.publications import Publication
+from app.workspaces import catalogs, models, providers
+
+
+@dataclass(frozen=True)
+class Accepting:
+    """A share to take from a provider's metastore, known by its identifier, into a catalog of the consumer's."""
+
+    project: str
+    workspace: str
+    identifier: str
+    provider_workspace: str
+    provider_identifier: str
+    audience: str
+    share: str
+    catalog: str
+    runner: str
+
+    @property
+    def lock(self) -> str:
+        """Catalogs belong to the metastore, whichever of its workspaces asks."""
+        return lock(self.identifier, self.share)
+
+
+def lock(identifier: str, share: str) -> str:
+    """What accepting and giving back lock: the consumer's metastore and the share."""
+    return f"{identifier}/shares/{share}"
+
+
+def look_for_share(accepting: Accepting) -> Waiting | str:
+    """The name by which the consumer knows the provider, once it sees the share."""
+    provider = providers.find_provider(accepting.workspace, accepting.provider_identifier)
+    if provider is None:
+        return Waiting(f"{accepting.workspace} does not see the provider {accepting.provider_identifier} yet")
+    if accepting.share not in providers.list_shares(accepting.workspace, provider.name):
+        return Waiting(f"provider {provider.name} does not show share {accepting.share} yet")
+    return provider.name
+
+
+def ensure(accepting: Accepting, provider: str) -> bool:
+    """Make or find the catalog; whether Causeway made it for this project, by its comment.
+
+    A lost answer makes "made" and "found" look the same, and an earlier acceptance may have failed after making it.
+    """
+    comment = f"Made by Causeway for audience {accepting.audience} of project {accepting.project}."
+    found = catalogs.ensure_shared_catalog(
+        accepting.workspace, accepting.catalog, provider=provider, share=accepting.share, comment=comment
+    )
+    return found.comment == comment
+
+
+def list_promised(accepting: Accepting) -> list[tuple[str, int]]:
+    """What the catalog should show: each published model, by its name there, and version."""
+    place = {"workspace": accepting.provider_workspace, "audience": accepting.audience}
+    active = store.list_all(Publication, project=accepting.project, state="ACTIVE", **place)
+    promised = {(f"{accepting.catalog}.{one.outcome['shared_as']}", one.published_version or 0) for one in active}
+    return sorted(promised)
+
+
+def look_for_versions(accepting: Accepting) -> Waiting | int:
+    """How many versions were promised, once the consumer sees each of them READY."""
+    promised = list_promised(accepting)
+    missing = [
+        f"{model} version {version}"
+        for model, version in promised
+        if (found := models.find_version(accepting.workspace, model, version)) is None or found.state != models.READY
+    ]
+    if missing:
+        return Waiting(f"{len(promised) - len(missing)} of {len(promised)} are visible; waiting for {missing[0]}")
+    return len(promised)
+
+
+def list_models(accepting: Accepting) -> list[dict[str, Any]]:
+    """Every model and version that the catalog shows now: `{model, versions: [{version, state}]}`."""
+    shown = []
+    for schema in catalogs.list_schemas(accepting.workspace, accepting.catalog):
+        if schema == "information_schema":
+            continue
+        for model in models.iterate_models(accepting.workspace, f"{accepting.catalog}.{schema}"):
+            with suppress(ModelNotFound):  # withdrawn a moment ago
+                versions = sorted(models.iterate_versions(accepting.workspace, model.name), key=lambda one: one.version)
+                found = [{"version": one.version, "state": one.state} for one in versions]
+                shown.append({"model": model.name, "versions": found})
+    return shown

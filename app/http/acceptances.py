@@ -1,0 +1,212 @@
+"""Acceptances: a provider's share as a catalog of the consumer; accept, list, give back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+from starlette.concurrency import run_in_threadpool
+
+from app.domain import acceptances, records, returns
+from app.domain.acceptances import Acceptance
+from app.domain.operations import Key, Operation
+from app.errors import (
+    AudienceUnknown,
+    CatalogNameTaken,
+    LinkNotDeclared,
+    PageTokenInvalid,
+    PlanStale,
+    ProjectNotFound,
+    RecordNotActive,
+    RecordNotFound,
+    ShareNameTaken,
+    ShareNotFound,
+    WorkspaceNotFound,
+    WorkspaceRoleMismatch,
+)
+from app.http.conventions import pages, plan
+from app.http.conventions.bodies import Request as Body
+from app.http.conventions.bodies import Response as Answer
+from app.http.conventions.bodies import Time
+from app.http.conventions.caller import CurrentCaller
+from app.http.conventions.idempotency import IdempotencyKey, accept, accepts
+from app.http.conventions.live import look
+from app.http.conventions.names import PlanDigest, Word
+from app.http.conventions.operation import OperationBody
+from app.http.conventions.pages import PageBody, PageSize, PageToken
+from app.http.conventions.plan import PlanBody
+from app.http.conventions.problems import problems
+
+router = APIRouter(tags=["acceptances"])
+OWN = (
+    AudienceUnknown,
+    CatalogNameTaken,
+    LinkNotDeclared,
+    ProjectNotFound,
+    ShareNameTaken,
+    ShareNotFound,
+    WorkspaceNotFound,
+    WorkspaceRoleMismatch,
+)
+
+
+class ProviderReference(Body):
+    """Who shares."""
+
+    workspace: Word
+    """A workspace that is linked to the consumer; its metastore is found by sharing identifier, never by name."""
+
+
+class AcceptanceRequest(Body):
+    """Whose share to accept, and where."""
+
+    project: Word
+    workspace: Word
+    """The consumer."""
+    provider: ProviderReference
+    audience: Word
+    """The audience of the project that the share is for; the consumer is one of its recipients."""
+    catalog: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=255)] | SkipJsonSchema[None] = None
+    """A catalog name that the project declares; by default the share's own."""
+    plan_digest: PlanDigest | SkipJsonSchema[None] = None
+    """The digest of the plan that was agreed to."""
+
+
+class AcceptedProvider(Answer):
+    """Who shares, as the consumer knows it."""
+
+    workspace: str
+    sharing_identifier: str | None
+    """Null until the share is there."""
+    name: str | None
+    """The name that the platform gave the provider; null until the share is there."""
+    same_metastore: bool | None
+    """Whether both workspaces stand on one metastore, where the platform's `self` shares; null until then."""
+
+
+class VisibleVersion(Answer):
+    """A version that the catalog showed; `state` is the platform's word, `READY` when usable."""
+
+    version: int
+    state: str
+
+
+class VisibleModel(Answer):
+    """A model that the catalog showed."""
+
+    model: str
+    versions: list[VisibleVersion]
+
+
+class AcceptanceBody(Answer):
+    """A provider's share as a catalog of the consumer."""
+
+    model_config = {**Answer.model_config, "title": "Acceptance"}
+
+    id: str
+    project: str
+    operation_id: str
+    state: str = Field(examples=["ACTIVE"])
+    """`PENDING`, `ACTIVE`, `FAILED` or `GIVEN_BACK`."""
+    workspace: str
+    provider: AcceptedProvider
+    audience: str
+    share: str
+    catalog: str
+    made_catalog: bool | None
+    """Whether Causeway made the catalog for this project, and so removes it when it is given back; null until then."""
+    runner: str | None
+    """The identity that may use the catalog; null until it may."""
+    models: list[VisibleModel]
+    """What the catalog showed when it was accepted; what is published later shows there by itself."""
+    created_by: str
+    created_at: Time
+    updated_at: Time
+
+
+class AcceptancePage(PageBody):
+    """Acceptances, newest first."""
+
+    items: list[AcceptanceBody]
+
+
+@router.post("/acceptances", **accepts(PlanStale, *OWN))
+async def create_acceptance(
+    body: AcceptanceRequest, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
+) -> OperationBody:
+    """Make the share a catalog that the project's runner may use, and wait until what was published is visible."""
+    asked = _request(body)
+
+    async def begin(made: Key) -> Operation:
+        action = "looking at what to accept"
+        return await look(body.workspace, action, acceptances.begin, caller, made, asked, body.plan_digest)
+
+    return await accept(request, response, caller, key, body, begin)
+
+
+@router.post("/acceptances:plan", responses=problems(*OWN))
+async def plan_acceptance(body: AcceptanceRequest, caller: CurrentCaller) -> PlanBody:
+    """What accepting would do; nothing is stored."""
+    made = await look(body.workspace, "looking at what to accept", acceptances.plan, caller, _request(body))
+    return plan.render(made)
+
+
+@router.get("/acceptances", responses=problems(PageTokenInvalid))
+def list_acceptances(
+    caller: CurrentCaller,
+    project: Annotated[str | SkipJsonSchema[None], Query(max_length=60, description="Only of this project.")] = None,
+    workspace: Annotated[str | SkipJsonSchema[None], Query(max_length=60, description="Only there.")] = None,
+    audience: Annotated[str | SkipJsonSchema[None], Query(max_length=60, description="Only of it.")] = None,
+    state: Annotated[str | SkipJsonSchema[None], Query(max_length=40, description="Only in this state.")] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> AcceptancePage:
+    """The acceptances of the caller's projects, newest first."""
+    given: dict[str, Any] = {"project": project, "workspace": workspace, "audience": audience, "state": state}
+    equal = {name: value for name, value in given.items() if value is not None}
+    after = pages.decode(page_token, "acceptances", equal)
+    page = records.list_page(caller, Acceptance, equal, after, page_size)
+    items = [_render(record) for record in page.items]
+    return AcceptancePage(items=items, next_page_token=pages.encode(page.after, "acceptances", equal))
+
+
+@router.get("/acceptances/{acceptance_id:id}", responses=problems(RecordNotFound))
+def get_acceptance(acceptance_id: str, caller: CurrentCaller) -> AcceptanceBody:
+    """The acceptance: its catalog, and what it showed."""
+    return _render(records.get(caller, Acceptance, acceptance_id))
+
+
+@router.delete("/acceptances/{acceptance_id:id}", **accepts(RecordNotActive, RecordNotFound))
+async def give_back_acceptance(
+    acceptance_id: str, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
+) -> OperationBody:
+    """Remove the catalog if Causeway made it for this project. The acceptance stays as GIVEN_BACK."""
+
+    async def begin(made: Key) -> Operation:
+        return await run_in_threadpool(returns.begin, caller, made, acceptance_id)
+
+    return await accept(request, response, caller, key, None, begin)
+
+
+def _request(body: AcceptanceRequest) -> acceptances.Request:
+    return acceptances.Request(
+        project=body.project,
+        workspace=body.workspace,
+        provider_workspace=body.provider.workspace,
+        audience=body.audience,
+        catalog=body.catalog,
+    )
+
+
+def _render(record: Acceptance) -> AcceptanceBody:
+    found = record.outcome
+    provider = AcceptedProvider(
+        workspace=record.provider_workspace,
+        sharing_identifier=found.get("provider_identifier"),
+        name=found.get("provider"),
+        same_metastore=found["provider_identifier"] == found["consumer_identifier"] if found else None,
+    )
+    shown = {"made_catalog": found.get("made"), "runner": found.get("runner"), "models": found.get("models", [])}
+    return AcceptanceBody.model_validate({**record.model_dump(), **shown, "provider": provider})

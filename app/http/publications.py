@@ -1,0 +1,221 @@
+"""Publications: a vetted copy of a model version for one audience; publish, list, withdraw."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+from starlette.concurrency import run_in_threadpool
+
+from app.domain import publications, records, withdrawals
+from app.domain.access import Caller
+from app.domain.operations import Key, Operation
+from app.domain.plans import Plan
+from app.domain.publications import Publication, Publishing
+from app.errors import (
+    AudienceMismatch,
+    AudienceUnknown,
+    LinkNotDeclared,
+    ModelVersionNotFound,
+    ModelVersionNotReady,
+    PageTokenInvalid,
+    PlanStale,
+    ProjectNotFound,
+    PublishedNameTaken,
+    RecordNotActive,
+    RecordNotFound,
+    ShareNameTaken,
+    SharingUnavailable,
+    SignatureMissing,
+    WorkspaceNotFound,
+    WorkspaceRoleMismatch,
+)
+from app.http.conventions import pages, plan
+from app.http.conventions.bodies import Request as Body
+from app.http.conventions.bodies import Response as Answer
+from app.http.conventions.bodies import Strictly, Time
+from app.http.conventions.caller import CurrentCaller
+from app.http.conventions.idempotency import IdempotencyKey, accept, accepts
+from app.http.conventions.live import look
+from app.http.conventions.names import FullName, PlanDigest, Word
+from app.http.conventions.operation import OperationBody
+from app.http.conventions.pages import PageBody, PageSize, PageToken
+from app.http.conventions.plan import PlanBody
+from app.http.conventions.problems import problems
+
+router = APIRouter(tags=["publications"])
+OWN = (
+    AudienceMismatch,
+    AudienceUnknown,
+    LinkNotDeclared,
+    ModelVersionNotFound,
+    ModelVersionNotReady,
+    ProjectNotFound,
+    PublishedNameTaken,
+    ShareNameTaken,
+    SharingUnavailable,
+    SignatureMissing,
+    WorkspaceNotFound,
+    WorkspaceRoleMismatch,
+)
+
+
+class PublicationRequest(Body):
+    """Which version to publish, and for whom."""
+
+    project: Word
+    workspace: Word
+    """Where the model is."""
+    model: FullName
+    version: Annotated[int, Field(ge=1, le=2**31 - 1), Strictly]
+    audience: Word
+    """A named set of recipients that the project declares."""
+    plan_digest: PlanDigest | SkipJsonSchema[None] = None
+    """The digest of the plan that was agreed to."""
+
+
+class SourceVersion(Answer):
+    """The version that was published."""
+
+    workspace: str
+    model: str
+    version: int
+
+
+class PublishedVersion(Answer):
+    """Its vetted copy, whose number is another: version 7 may be version 3 of the copy."""
+
+    model: str
+    version: int | None
+    """Null until the copy is there."""
+
+
+class PublicationRecipient(Answer):
+    """A metastore that sees what is published."""
+
+    workspace: str | None
+    """Null for a partner's, which is known by its sharing identifier alone."""
+    sharing_identifier: str
+    name: str | None
+    """The recipient's name in the source's workspace."""
+    same_metastore: bool
+    """Whether it is the source's own metastore, where the platform's `self` stands for it."""
+
+
+class CopiedFile(Answer):
+    """One file of the copy, the same as in its source."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class PublicationBody(Answer):
+    """A model version for one audience."""
+
+    model_config = {**Answer.model_config, "title": "Publication"}
+
+    id: str
+    project: str
+    operation_id: str
+    state: str = Field(examples=["ACTIVE"])
+    """`PENDING`, `ACTIVE`, `FAILED` or `WITHDRAWN`."""
+    source: SourceVersion
+    published: PublishedVersion
+    digest: str | None
+    """SHA-256 over the manifest of all files; it follows the model. Null until the copy is there."""
+    audience: str
+    share: str
+    shared_as: str | None
+    """The `schema.model` by which consumers see it in their catalog; null until it is in the share."""
+    recipients: list[PublicationRecipient]
+    """Who sees it; empty until it is published."""
+    files: list[CopiedFile]
+    """The manifest; empty until the copy is there."""
+    created_by: str
+    created_at: Time
+    updated_at: Time
+
+
+class PublicationPage(PageBody):
+    """Publications, newest first."""
+
+    items: list[PublicationBody]
+
+
+@router.post("/publications", **accepts(PlanStale, *OWN))
+async def create_publication(
+    body: PublicationRequest, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
+) -> OperationBody:
+    """Publish a version for an audience: copied, proved, shared and read back. Again, it finds the same copy."""
+
+    async def begin(made: Key) -> Operation:
+        return await look(body.workspace, "looking at what to publish", _begin, caller, made, body)
+
+    return await accept(request, response, caller, key, body, begin)
+
+
+@router.post("/publications:plan", responses=problems(*OWN))
+async def plan_publication(body: PublicationRequest, caller: CurrentCaller) -> PlanBody:
+    """What publishing would do, and who would see it; nothing is stored."""
+    return plan.render(await look(body.workspace, "looking at what to publish", _plan, caller, body))
+
+
+@router.get("/publications", responses=problems(PageTokenInvalid))
+def list_publications(
+    caller: CurrentCaller,
+    project: Annotated[str | SkipJsonSchema[None], Query(max_length=60, description="Only of this project.")] = None,
+    workspace: Annotated[str | SkipJsonSchema[None], Query(max_length=60, description="Only from there.")] = None,
+    model: Annotated[str | SkipJsonSchema[None], Query(max_length=255, description="Only of this model.")] = None,
+    audience: Annotated[str | SkipJsonSchema[None], Query(max_length=60, description="Only for it.")] = None,
+    state: Annotated[str | SkipJsonSchema[None], Query(max_length=40, description="Only in this state.")] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> PublicationPage:
+    """The publications of the caller's projects, newest first."""
+    given: dict[str, Any] = {"project": project, "workspace": workspace, "model": model}
+    given |= {"audience": audience, "state": state}
+    equal = {name: value for name, value in given.items() if value is not None}
+    after = pages.decode(page_token, "publications", equal)
+    page = records.list_page(caller, Publication, equal, after, page_size)
+    items = [_render(record) for record in page.items]
+    return PublicationPage(items=items, next_page_token=pages.encode(page.after, "publications", equal))
+
+
+@router.get("/publications/{publication_id:id}", responses=problems(RecordNotFound))
+def get_publication(publication_id: str, caller: CurrentCaller) -> PublicationBody:
+    """The publication: its source, its copy, and who sees it."""
+    return _render(records.get(caller, Publication, publication_id))
+
+
+@router.delete("/publications/{publication_id:id}", **accepts(RecordNotActive, RecordNotFound))
+async def withdraw_publication(
+    publication_id: str, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
+) -> OperationBody:
+    """Delete the copy: this audience sees it no more, others are not touched. The publication stays as WITHDRAWN."""
+
+    async def begin(made: Key) -> Operation:
+        return await run_in_threadpool(withdrawals.begin, caller, made, publication_id)
+
+    return await accept(request, response, caller, key, None, begin)
+
+
+def _plan(caller: Caller, body: PublicationRequest) -> Plan:
+    return publications.plan(caller, _publishing(caller, body))
+
+
+def _begin(caller: Caller, key: Key, body: PublicationRequest) -> Operation:
+    return publications.begin(caller, key, _publishing(caller, body), body.plan_digest)
+
+
+def _publishing(caller: Caller, body: PublicationRequest) -> Publishing:
+    return publications.make(caller, body.project, body.workspace, body.model, body.version, body.audience)
+
+
+def _render(record: Publication) -> PublicationBody:
+    source = SourceVersion(workspace=record.workspace, model=record.model, version=record.version)
+    published = PublishedVersion(model=record.published_model, version=record.published_version)
+    found = {"shared_as": None, "recipients": [], "files": [], **record.outcome}
+    return PublicationBody.model_validate({**record.model_dump(), **found, "source": source, "published": published})
