@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import requests
+import structlog
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock
 from databricks.sdk.config import Config, ConfigAttribute
@@ -19,11 +20,12 @@ from databricks.sdk.errors.base import DatabricksError
 
 from app import configuration
 from app.configuration import Workspace
-from app.errors import UpstreamNotFound, WorkspaceNotFound
+from app.errors import UpstreamNotFound, WorkspaceFault, WorkspaceNotFound
 from app.workspaces import faults
 from app.workspaces.credentials import Credentials
 
 HTTP_TIMEOUT_SECONDS = 30.0
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -37,6 +39,11 @@ class Connection:
     sharing_identifier: str | None = None
 
 
+# The last four: the SDK stumbles over JSON of another shape than it expects [RUN].
+_UPSTREAM_ERRORS = (
+    *(DatabricksError, requests.RequestException, faults.RetryRefused),
+    *(LookupError, TypeError, ValueError, AttributeError),
+)
 _connections: dict[str, Connection] = {}
 _lock = threading.Lock()
 
@@ -57,10 +64,13 @@ def connected(
     connection = get_connection(workspace)
     try:
         yield _get_client(connection, timeout_seconds)
-    except (DatabricksError, requests.RequestException, faults.RetryRefused) as error:
+    except _UPSTREAM_ERRORS as error:
         if faults.is_stale_token(error):
             connection.credentials.forget()
-        raise faults.as_problem(error, workspace, action, missing) from error
+        problem = faults.as_problem(error, workspace, action, missing)
+        if isinstance(problem, WorkspaceFault):
+            log.warning("workspace fault", workspace=workspace, action=action, error=f"{type(error).__name__}: {error}")
+        raise problem from error
 
 
 def get_connection(workspace: str) -> Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import requests
 from databricks.sdk.config import Config
@@ -55,59 +56,46 @@ class Credentials(CredentialsStrategy):
     def _make_source(self) -> _TokenSource:
         auth = self._configured.auth
         if isinstance(auth, AccessToken):
-            return _SecretToken(self._workspace, auth)
-        return _ClientToken(self._workspace, self._configured.host, auth)
+            return _TokenSource(partial(_read_token, self._workspace, auth))
+        return _TokenSource(partial(_fetch_token, self._workspace, self._configured.host, auth))
 
 
 class _TokenSource(Refreshable):
-    held: Token | None = None
+    """The SDK's keeper of a token, which renews one that is still valid beside the calls that use it [SDK]."""
 
-    def __init__(self) -> None:
-        # Renewal of a token that is still valid happens beside the calls that use it [SDK].
+    def __init__(self, fetch: Callable[[], Token]) -> None:
         super().__init__(disable_async=False)
+        self._fetch = fetch
+        self.held: Token | None = None
 
     def refresh(self) -> Token:
         self.held = self._fetch()
         return self.held
 
-    def _fetch(self) -> Token:
-        raise NotImplementedError
+
+def _read_token(workspace: str, auth: AccessToken) -> Token:
+    return Token(_read(workspace, auth.token), "Bearer")
 
 
-class _SecretToken(_TokenSource):
-    def __init__(self, workspace: str, auth: AccessToken) -> None:
-        super().__init__()
-        self._workspace, self._auth = workspace, auth
-
-    def _fetch(self) -> Token:
-        return Token(_read(self._workspace, self._auth.token), "Bearer")
-
-
-class _ClientToken(_TokenSource):
-    """OAuth M2M; the SDK's own token call has no time-out, and finds its address by two more requests [SDK]."""
-
-    def __init__(self, workspace: str, host: str, auth: OAuthClient) -> None:
-        super().__init__()
-        self._workspace, self._host, self._auth = workspace, host, auth
-
-    def _fetch(self) -> Token:
-        secret = _read(self._workspace, self._auth.client_secret)
-        asked_at = datetime.now(UTC)
-        try:
-            answer = requests.post(
-                f"{self._host}/oidc/v1/token",
-                data={"grant_type": "client_credentials", "scope": "all-apis"},
-                auth=(self._auth.client_id, secret),
-                timeout=SIGN_IN_TIMEOUT_SECONDS,
-                allow_redirects=False,
-            )
-            if answer.status_code != 200:
-                raise faults.as_sign_in_problem(answer.status_code, answer.headers, self._workspace)
-            content = answer.json()
-            expiry = asked_at + timedelta(seconds=int(content["expires_in"]))
-            return Token(str(content["access_token"]), "Bearer", expiry=expiry)
-        except (requests.RequestException, KeyError, TypeError, ValueError) as error:
-            raise faults.as_problem(error, self._workspace, "signing in") from error
+def _fetch_token(workspace: str, host: str, auth: OAuthClient) -> Token:
+    # OAuth M2M. The SDK's own call has no time-out, and finds its address by two more requests [SDK].
+    secret = _read(workspace, auth.client_secret)
+    asked_at = datetime.now(UTC)
+    try:
+        answer = requests.post(
+            f"{host}/oidc/v1/token",
+            data={"grant_type": "client_credentials", "scope": "all-apis"},
+            auth=(auth.client_id, secret),
+            timeout=SIGN_IN_TIMEOUT_SECONDS,
+            allow_redirects=False,
+        )
+        if answer.status_code != 200:
+            raise faults.as_sign_in_problem(answer.status_code, answer.headers, workspace)
+        content = answer.json()
+        expiry = asked_at + timedelta(seconds=int(content["expires_in"]))
+        return Token(str(content["access_token"]), "Bearer", expiry=expiry)
+    except (requests.RequestException, KeyError, TypeError, ValueError) as error:
+        raise faults.as_problem(error, workspace, "signing in") from error
 
 
 def _as_headers(token: Token) -> dict[str, str]:

@@ -118,4 +118,4 @@ def _folder(path: str) -> str:
 
 def _as_entry(item: dict[str, Any]) -> FolderEntry:
     is_folder = bool(item.get("is_directory"))
-    return FolderEntry(str(item["path"]), is_folder, None if is_folder else int(item.get("file_size") or 0))
+    return FolderEntry(str(item["path"]).rstrip("/"), is_folder, None if is_folder else int(item.get("file_size") or 0))

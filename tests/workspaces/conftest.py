@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
+from databricks.sdk.service.catalog import VolumeType
 
 from app import configuration
+from tests.sandbox.running import Person, Sandbox
+from tests.sandbox.running import unique as make_unique
 
 
 @dataclass
@@ -119,3 +122,83 @@ def configure(tmp_path: Path) -> Configure:
 def oauth(tmp_path: Path) -> dict[str, Any]:
     """The `auth` of a service principal whose secret lies in a file."""
     return {"type": "oauth-m2m", "client_id": "control", "client_secret": {"file": str(tmp_path / "secret")}}
+
+
+@dataclass
+class Platform:
+    """A running sandbox in which control may do what the README's grants give it, and a configuration for it."""
+
+    sandbox: Sandbox
+    controls: dict[str, Person]
+    workspaces: dict[str, dict[str, Any]]
+
+    def fault(self, workspace: str, kind: str, method: str, path: str, **options: Any) -> None:
+        """Spoil the next call of this workspace that matches."""
+        body = {"kind": kind, "method": method, "path": path, "workspace": workspace, **options}
+        assert self.sandbox.call(workspace, "POST", "/__sandbox/faults", json=body).ok
+
+    def count(self, workspace: str, method: str, path: str) -> int:
+        """How many such requests the workspace has seen."""
+        query = {"method": method, "path": path, "workspace": workspace}
+        return int(self.sandbox.call(workspace, "GET", "/__sandbox/requests", params=query).json()["count"])
+
+    def register(self, workspace: str, model: str, files: dict[str, str], *, ready: bool = True) -> int:
+        """A new version of the model, made by control through the registry as mlflow does; its number."""
+        token = self.controls[workspace].token
+        base = "/api/2.0/mlflow/unity-catalog"
+
+        def call(method: str, path: str, **options: Any) -> Any:
+            answer = self.sandbox.call(workspace, method, path, token=token, **options)
+            assert answer.ok or "ALREADY_EXISTS" in answer.text, answer.text
+            return answer.json() if answer.content else {}
+
+        call("POST", f"{base}/registered-models/create", json={"name": model})
+        made = call("POST", f"{base}/model-versions/create", json={"name": model, "source": "models:/m-1"})
+        version = made["model_version"]["version"]
+        for path, content in files.items():
+            folder = f"/api/2.0/fs/files/Models/{model.replace('.', '/')}/{version}"
+            call("PUT", f"{folder}/{path}", params={"overwrite": "true"}, data=content.encode())
+        if ready:
+            call("POST", f"{base}/model-versions/finalize", json={"name": model, "version": version})
+        return int(version)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One sandbox a test process, with a service principal as control in both workspaces."""
+    folder = tmp_path_factory.mktemp("platform")
+    sandbox = Sandbox(folder / "state", "--visibility-seconds", "0.2")
+    controls, workspaces = {}, {}
+    for name in ("dev", "prod"):
+        control = controls[name] = sandbox.person(name)
+        admin = sandbox.client(name)
+        secret = admin.service_principal_secrets_proxy.create(control.id).secret
+        (folder / f"{name}-secret").write_text(str(secret))
+        metastore = str(admin.metastores.summary().metastore_id)
+        rights = ("CREATE_CATALOG", "CREATE_SHARE", "CREATE_RECIPIENT", "USE_PROVIDER", "USE_RECIPIENT")
+        sandbox.grant(name, "metastore", metastore, control.name, *rights)
+        admin.catalogs.create("causeway")
+        admin.schemas.create("control", "causeway")
+        admin.volumes.create("causeway", "control", "files", VolumeType.MANAGED)
+        everything = ("USE_CATALOG", "USE_SCHEMA", "CREATE_SCHEMA", "CREATE_MODEL", "READ_VOLUME", "WRITE_VOLUME")
+        for catalog in ("causeway", "main"):
+            sandbox.grant(name, "catalog", catalog, control.name, *everything)
+        auth = {"type": "oauth-m2m", "client_id": control.name, "client_secret": {"file": f"{folder}/{name}-secret"}}
+        known = sandbox.workspaces[name]
+        workspaces[name] = {"host": known["host"], "cloud": known["cloud"], "auth": auth}
+    yield Platform(sandbox, controls, workspaces)
+    sandbox.stop()
+
+
+@pytest.fixture
+def platform(prepared: Platform, configure: Configure) -> Iterator[Platform]:
+    """The prepared sandbox as this process's configuration; a test that broke off leaves no fault behind."""
+    configure(**prepared.workspaces)
+    yield prepared
+    prepared.sandbox.call("dev", "DELETE", "/__sandbox/faults")
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """Makes names that no other test uses."""
+    return make_unique
