@@ -15,7 +15,6 @@ from app.domain import operations
 from app.domain.access import Caller
 from app.errors import OperationAlreadyDone, PageTokenInvalid, RecordNotFound
 from app.http.conventions import pages
-from app.http.conventions.bodies import Strictly
 from app.http.conventions.caller import CurrentCaller
 from app.http.conventions.operation import OperationBody, OperationState, render
 from app.http.conventions.pages import PageBody, PageSize, PageToken
@@ -56,9 +55,7 @@ async def get_operation(
     request: Request,
     response: Response,
     caller: CurrentCaller,
-    wait_seconds: Annotated[
-        int, Query(ge=0, le=60, description="Answer when it has ended, or after this time."), Strictly
-    ] = 0,
+    wait_seconds: Annotated[int, Query(ge=0, le=60, description="Answer when it has ended, or after this time.")] = 0,
     if_none_match: Annotated[
         str | SkipJsonSchema[None],
         Header(alias="If-None-Match", max_length=200, description="An `ETag`: answer 304 while it still holds."),
