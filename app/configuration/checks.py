@@ -92,6 +92,9 @@ def _shared_identities(configuration: Configuration) -> Iterator[str]:
 def _clashes(first: Iterable[str], second: Iterable[str]) -> Iterator[tuple[str, str]]:
     for a in first:
         for b in second:
-            short, long = sorted((a, b), key=lambda pattern: len(pattern.rstrip("*")))
-            if a == b or (short.endswith("*") and long.rstrip("*").startswith(short.rstrip("*"))):
+            if a == b or _covers(a, b) or _covers(b, a):
                 yield a, b
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    return wide.endswith("*") and narrow.rstrip("*").startswith(wide[:-1])
