@@ -68,7 +68,7 @@ ROUTES: list[Route] = [
 Hook = Callable[[World], None]
 # Called in a thread: before the first request (START), after the last (STOP, in reverse order), and by reset (RESET,
 # before the state is emptied). A hook that needs the state across several calls opens a transaction by itself.
-START: list[Hook] = [processes.start_forkserver, tracking.start, runs.take_up, deployments.take_up]
+START: list[Hook] = [processes.prepare, tracking.start, runs.take_up, deployments.take_up]
 STOP: list[Hook] = [processes.end_all, runs.end_all, model_servers.end_all]
 RESET: list[Hook] = [runs.end_all, deployments.forget_all, tracking.reset]
 

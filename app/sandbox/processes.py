@@ -13,10 +13,8 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
+from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -48,27 +46,26 @@ _looking = threading.Lock()
 _context = multiprocessing.get_context("forkserver")
 
 
+_KEPT = {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
 # Where the private folders are: outside of the state folder, whose path no process may know.
 _root = Path()
 
 
-def start_forkserver(world: World) -> None:
-    """Starts the forkserver, which goes on importing in the background; a process started now waits for it.
+def prepare(world: World) -> None:
+    """To be called before there are threads: sets the stage for the forkserver, which the first process starts.
 
-    Folders that an earlier life of this sandbox left behind are removed.
-
-    The forkserver gets a bare environment: what the children inherit in memory must hold neither secret nor state path.
-    One thread for OpenMP and BLAS, because libraries read that when they are loaded and a pool does not
-    survive a fork.
+    The sandbox drops most of its own environment, because the forkserver inherits it and a process can read what its
+    parent began with. One thread for OpenMP and BLAS, since libraries read that when they are loaded and a pool does
+    not survive a fork. Folders that an earlier life of this sandbox left behind are removed.
     """
     global _root
     _root = Path(tempfile.gettempdir()) / f"databricks-{hashlib.sha256(bytes(world.folder)).hexdigest()[:12]}"
     shutil.rmtree(_root, ignore_errors=True)
     _root.mkdir(mode=0o700)
+    for name in set(os.environ) - _KEPT:
+        del os.environ[name]
+    os.environ["OMP_NUM_THREADS"] = "1"
     _context.set_forkserver_preload(PRELOADED)
-    bare = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with _environment(bare):
-        forkserver.ensure_running()
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ def make_folder() -> Folder:
 
 
 def start(module: str, spec: isolation.Spec) -> ForkServerProcess:
-    """Starts `module.main(spec)` in a new process, isolated as the spec says."""
+    """Starts `module.main(spec)` in a new process, isolated as the spec says; the first waits for the imports."""
     with _looking:
         process = _context.Process(target=_enter, args=(module, spec), name=module)
         process.start()
@@ -149,15 +146,3 @@ def _enter(module: str, spec: isolation.Spec) -> None:
     main = importlib.import_module(module).main
     isolation.isolate(spec)
     main(spec)
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    kept = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(kept)
