@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import yaml
 from databricks.sdk.service.catalog import VolumeType
 
 from app import configuration
+from app.workspaces.pages import Page
 from tests.sandbox.running import Person, Sandbox
 from tests.sandbox.running import unique as make_unique
 
@@ -39,6 +40,7 @@ class Answer:
     lost: bool = False
 
 
+Item = TypeVar("Item")
 Script = Callable[[Asked], Answer]
 
 
@@ -202,3 +204,14 @@ def platform(prepared: Platform, configure: Configure) -> Iterator[Platform]:
 def unique() -> Callable[[str], str]:
     """Makes names that no other test uses."""
     return make_unique
+
+
+def read_all(list_page: Callable[..., Page[Item]], *arguments: str) -> Iterator[Item]:
+    """Every item by pages of two, of which some may be empty."""
+    token = None
+    while True:
+        page = list_page(*arguments, page_size=2, page_token=token)
+        assert len(page.items) <= 2
+        yield from page.items
+        if (token := page.next_page_token) is None:
+            return

@@ -18,14 +18,14 @@ def test_what_is_written_is_read_back_with_folders_made_on_the_way(
     platform: Platform, unique: Callable[[str], str]
 ) -> None:
     folder = f"{VOLUME}/{unique('folder')}"
-    files.ensure_content("dev", f"{folder}/a b/data#1.json", b"first")
-    files.ensure_content("dev", f"{folder}/a b/data#1.json", b"second, longer")
-    assert files.get_content("dev", f"{folder}/a b/data#1.json") == b"second, longer"
-    assert files.get_head("dev", f"{folder}/a b/data#1.json", 6) == b"second"
-    assert files.find_size("dev", f"{folder}/a b/data#1.json") == 14
+    files.ensure_content("dev", f"{folder}/a b/dätä+1.json", b"first")
+    files.ensure_content("dev", f"{folder}/a b/dätä+1.json", b"second, longer")
+    assert files.get_content("dev", f"{folder}/a b/dätä+1.json") == b"second, longer"
+    assert files.get_head("dev", f"{folder}/a b/dätä+1.json", 6) == b"second"
+    assert files.find_size("dev", f"{folder}/a b/dätä+1.json") == 14
     assert [(entry.path, entry.is_folder) for entry in files.list_folder("dev", folder)] == [(f"{folder}/a b", True)]
     assert [(entry.path, entry.size) for entry in files.list_folder("dev", f"{folder}/a b")] == [
-        (f"{folder}/a b/data#1.json", 14)
+        (f"{folder}/a b/dätä+1.json", 14)
     ]
 
 

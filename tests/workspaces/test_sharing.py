@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -24,10 +24,8 @@ from app.errors import (
     WrittenNotVisible,
 )
 from app.workspaces import catalogs, grants, metastores, models, providers, recipients, shares
-from app.workspaces.pages import Page
-from tests.workspaces.conftest import Answer, Configure, Platform, Stub
+from tests.workspaces.conftest import Answer, Configure, Platform, Stub, read_all
 
-Item = TypeVar("Item")
 UNITY = "/api/2.1/unity-catalog"
 
 
@@ -55,17 +53,6 @@ def link() -> str:
     consumer = metastores.get_sharing_identifier("prod")
     recipients.ensure_recipient("dev", consumer, name="causeway_prod", comment="made by a test")
     return providers.get_provider("prod", metastores.get_sharing_identifier("dev")).name
-
-
-def read_all(list_page: Callable[..., Page[Item]], workspace: str = "dev") -> Iterator[Item]:
-    """Every item by pages of two, of which some may be empty."""
-    token = None
-    while True:
-        page = list_page(workspace, page_size=2, page_token=token)
-        assert len(page.items) <= 2
-        yield from page.items
-        if (token := page.next_page_token) is None:
-            return
 
 
 def until(happens: Callable[[], Any], seconds: float = 20) -> Any:
@@ -232,10 +219,10 @@ def test_lists_come_in_pages(platform: Platform, unique: Callable[[str], str]) -
     for name in names:
         shares.ensure_share("dev", name, comment="x")
 
-    assert names <= {share.name for share in read_all(shares.list_shares)}
-    assert "causeway" in {catalog.name for catalog in read_all(catalogs.list_catalogs)}
+    assert names <= {share.name for share in read_all(shares.list_shares, "dev")}
+    assert "causeway" in {catalog.name for catalog in read_all(catalogs.list_catalogs, "dev")}
     provider = link()
-    assert "causeway_prod" in {recipient.name for recipient in read_all(recipients.list_recipients)}
+    assert "causeway_prod" in {recipient.name for recipient in read_all(recipients.list_recipients, "dev")}
     assert provider in {item.name for item in read_all(providers.list_providers, "prod")}
 
 
