@@ -8,10 +8,11 @@ import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 from sklearn.compose import ColumnTransformer
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-# More values than this share the code of the rare ones: histogram learners tell 255 values apart.
-MOST_CATEGORIES = 200
+# A text column becomes this many columns at most; its rarer values share the last one.
+MOST_CATEGORIES = 50
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,17 @@ def choose(frame: pd.DataFrame, target: str, exclude: list[str], time_column: st
 
 
 def encoder(features: Features) -> ColumnTransformer:
-    """Numbers as they are (gaps too: every learner offered here takes them), texts as ordinal codes.
+    """Numbers as they are (gaps too: every learner offered here takes them), texts one-hot.
 
-    A value never seen and a missing one share the code -1, since JSON's null and a gap in a CSV file
-    reach the encoder as different kinds of nothing.
+    A text never seen is none of the known ones, not a number between two of them. JSON's null and a gap in a
+    CSV file are different kinds of nothing, hence the filling first. All parts are scikit-learn's and pandas' own,
+    so that a model loads without this package.
     """
-    codes = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=-1,
-        encoded_missing_value=-1,
-        max_categories=MOST_CATEGORIES,
-    )
+    filled = FunctionTransformer(pd.DataFrame.fillna, kw_args={"value": ""})
+    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False)
+    as_they_are = [*features.numbers, *features.booleans]
     return ColumnTransformer(
-        [("as_they_are", "passthrough", [*features.numbers, *features.booleans]), ("codes", codes, features.texts)]
+        [("as_they_are", "passthrough", as_they_are), ("one_hot", make_pipeline(filled, one_hot), features.texts)]
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.models import ModelSignature
 from sklearn.pipeline import Pipeline
 
@@ -24,6 +25,7 @@ LONGEST_PARAMETER = 6000
 
 def connect(experiment: str) -> str:
     """Point MLflow at the job's own workspace and return the id of the experiment, made if missing."""
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)  # two lines for each child run would drown the progress
     mlflow.set_tracking_uri("databricks")
     mlflow.set_registry_uri("databricks-uc")
     return str(mlflow.set_experiment(experiment).experiment_id)

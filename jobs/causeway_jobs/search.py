@@ -137,10 +137,11 @@ def _search(
     log: Path,
 ) -> AutoML:
     automl = AutoML()
-    # Only a search that is not cut by the clock can be steady; one that is needs FLAML's own deadlines.
-    classes = LEARNERS if limits.max_trials is None else STEADY_LEARNERS
+    # Counted trials: every learner in turn, as configured. By the clock: FLAML favours whoever gains fastest,
+    # and its own learners stop at the deadline.
+    counted = limits.max_trials is not None
     for name in learners:
-        automl.add_learner(name, classes[name])
+        automl.add_learner(name, (STEADY_LEARNERS if counted else LEARNERS)[name])
     automl.fit(
         *fitting,
         X_val=validation[0],
@@ -152,6 +153,7 @@ def _search(
         max_iter=limits.max_trials,
         n_jobs=threads,
         seed=limits.seed,
+        learner_selector="roundrobin" if counted else "sample",
         starting_points={name: STARTING_POINTS[name] for name in learners},
         sample=False,  # every trial sees every row, so that losses compare
         skip_transform=True,
@@ -186,5 +188,5 @@ def _read_log(log: Path) -> list[Trial]:
 
 
 def _winner(learner: str, config: dict[str, Any]) -> Winner:
-    wrapper = LEARNERS[learner](task="regression", n_jobs=1, **config)
+    wrapper = STEADY_LEARNERS[learner](task="regression", n_jobs=1, **config)
     return Winner(learner, dict(wrapper.params), wrapper.estimator_class(**wrapper.params))
