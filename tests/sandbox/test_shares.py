@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from databricks.sdk.errors import BadRequest, DatabricksError, InvalidParameterValue, NotFound, PermissionDenied
+from databricks.sdk.errors import BadRequest, InvalidParameterValue, NotFound, PermissionDenied
+from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.catalog import PermissionsChange as GrantChange
 from databricks.sdk.service.catalog import Privilege
 from databricks.sdk.service.sharing import (
@@ -156,9 +157,9 @@ def test_a_model_is_added_once_whole_and_under_a_name_of_its_own(sandbox: Sandbo
     admin.shares.update(share, updates=changed(SharedDataObjectUpdateAction.REMOVE, model))
     assert not admin.shares.get(share, include_shared_data=True).objects
     table = SharedDataObject(name="main.default.t", data_object_type=SharedDataObjectDataObjectType.TABLE)
-    update = SharedDataObjectUpdate(action=SharedDataObjectUpdateAction.ADD, data_object=table)
+    wanted = SharedDataObjectUpdate(action=SharedDataObjectUpdateAction.ADD, data_object=table)
     with pytest.raises(DatabricksError, match="models only"):
-        admin.shares.update(share, updates=[update])
+        admin.shares.update(share, updates=[wanted])
 
 
 def test_the_owner_of_a_share_needs_execute_for_as_long_as_a_model_is_shared(
@@ -208,7 +209,7 @@ def test_only_the_owner_changes_a_share_and_an_admin_only_its_owner(
         with pytest.raises(PermissionDenied):
             call()
     assert list(stranger.shares.list_shares()) == []
-    admin.shares.update(share, owner=sandbox.workspaces["dev"] and admin.current_user.me().user_name)
+    admin.shares.update(share, owner=admin.current_user.me().user_name)
     admin.shares.update(share, updates=added(model))
     admin.shares.delete(share)
     with pytest.raises(NotFound) as gone:
