@@ -39,7 +39,7 @@ from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.plan import PlanBody
 from app.http.conventions.problems import problems
 
-router = APIRouter(tags=["acceptances"])
+router = APIRouter(prefix="/v1", tags=["acceptances"])
 OWN = (
     AudienceUnknown,
     CatalogNameTaken,

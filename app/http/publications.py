@@ -45,7 +45,7 @@ from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.plan import PlanBody
 from app.http.conventions.problems import problems
 
-router = APIRouter(tags=["publications"])
+router = APIRouter(prefix="/v1", tags=["publications"])
 OWN = (
     AudienceMismatch,
     AudienceUnknown,

@@ -1,0 +1,185 @@
+"""A real sandbox and a real Causeway process that knows it, with the grants of the shipped script and no others."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.sandbox.running import Sandbox, unique
+from tests.service_process import Service, wait_for_end
+
+REPOSITORY = Path(__file__).parents[1]
+ALICE, BOB, VIEWER = "person:alice@example.test", "person:bob@example.test", "person:viewer@example.test"
+ADMIN = "person:root@example.test"
+# Nothing listens on the discard port.
+NOWHERE = "http://127.0.0.1:9"
+PARTNER = "aws:us-west-2:11111111-2222-3333-4444-555555555555"
+REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
+Problem = dict[str, Any]
+
+
+class TwoWorkspaces:
+    """Alice's project bikes and Bob's trains, on dev (where models are made) and prod (where they serve).
+
+    Tests share it: models, and so all that is derived from them, have names of their own.
+    """
+
+    def __init__(self, folder: Path, *sandbox_arguments: str) -> None:
+        self.sandbox = Sandbox(folder / "sandbox", *sandbox_arguments)
+        try:
+            self.grants = self._grant(folder / "causeway.env", "bikes", "trains")
+            secrets = {name: self.grants[name] for name in ("DEV_CONTROL_SECRET", "PROD_CONTROL_SECRET")}
+            self.service = Service(folder / "service", self._configuration(), secrets)
+        except BaseException:
+            self.sandbox.stop()
+            raise
+        self.alice = self.service.client(ALICE)
+
+    def stop(self) -> None:
+        self.service.stop()
+        self.sandbox.stop()
+
+    def model(self, project: str = "bikes", *, last: str | None = None) -> str:
+        """The name of a model that is not there yet."""
+        return f"main.{project}.{last or unique('m')}"
+
+    def version(self, model: str, *, signature: bool = True, ready: bool = True) -> int:
+        """A further version of the model, made over the calls that mlflow makes; the admin owns it."""
+        base, admin = "/api/2.0/mlflow/unity-catalog", self.sandbox
+        admin.call("dev", "POST", f"{base}/registered-models/create", json={"name": model})
+        made = admin.call("dev", "POST", f"{base}/model-versions/create", json={"name": model, "source": "dbfs:/x"})
+        number = made.json()["model_version"]["version"]
+        content = {"MLmodel": _mlmodel(signature), "requirements.txt": REQUIREMENTS, "model.bin": os.urandom(2000)}
+        for name, body in content.items():
+            path = f"/api/2.0/fs/files/Models/{model.replace('.', '/')}/{number}/{name}"
+            assert admin.call("dev", "PUT", path, data=body).status_code == 204
+        if ready:
+            known = {"name": model, "version": number}
+            assert admin.call("dev", "POST", f"{base}/model-versions/finalize", json=known).status_code == 200
+        return int(number)
+
+    def publish(self, model: str, version: int, *, client: httpx.Client | None = None, **fields: Any) -> httpx.Response:
+        """Ask for a publication, for audience azure unless said otherwise."""
+        body = {"project": "bikes", "workspace": "dev", "audience": "azure", "model": model, "version": version}
+        return self.post("publications", {**body, **fields}, client=client)
+
+    def accept(self, *, client: httpx.Client | None = None, **fields: Any) -> httpx.Response:
+        """Ask for an acceptance, of audience azure in prod unless said otherwise."""
+        body = {"project": "bikes", "workspace": "prod", "provider": {"workspace": "dev"}, "audience": "azure"}
+        return self.post("acceptances", {**body, **fields}, client=client)
+
+    def post(self, collection: str, body: dict[str, Any], *, client: httpx.Client | None = None) -> httpx.Response:
+        headers = {"Idempotency-Key": unique("key")}
+        return (client or self.alice).post(f"/v1/{collection}", json=body, headers=headers)
+
+    def delete(self, path: str, *, client: httpx.Client | None = None) -> httpx.Response:
+        return (client or self.alice).delete(f"/v1/{path}", headers={"Idempotency-Key": unique("key")})
+
+    def end(self, accepted: httpx.Response) -> dict[str, Any]:
+        """The operation of a 202, once it has ended."""
+        assert accepted.status_code == 202, accepted.text
+        return wait_for_end(self.alice, accepted.json()["id"])
+
+    def record(self, accepted: httpx.Response) -> dict[str, Any]:
+        """The record of a 202, once its operation has succeeded."""
+        ended = self.end(accepted)
+        assert ended["state"] == "SUCCEEDED", ended
+        record: dict[str, Any] = self.alice.get(ended["resource"]["url"]).json()
+        return record
+
+    def effects(self, kind: str, **details: Any) -> list[dict[str, Any]]:
+        """What really happened in the sandbox, of a kind, where name or details hold what is given."""
+        found = self.sandbox.effects(kind)
+        return [one for one in found if all(_told(one).get(name) == value for name, value in details.items())]
+
+    def fault(self, workspace: str = "dev", **rule: Any) -> None:
+        """Have the sandbox spoil calls; only for a sandbox that no other test uses."""
+        answer = self.sandbox.call(workspace, "POST", "/__sandbox/faults", json={"workspace": workspace, **rule})
+        assert answer.status_code == 200, answer.text
+
+    def _grant(self, env_file: Path, *projects: str) -> dict[str, str]:
+        known = self.sandbox.workspaces
+        hosts = {f"{name.upper()}_HOST": known[name]["host"] for name in ("dev", "prod")}
+        tokens = {f"{name.upper()}_TOKEN": known[name]["token"] for name in ("dev", "prod")}
+        for project in projects:
+            environment = {**os.environ, **hosts, **tokens, "PROJECT": project, "ENV_FILE": str(env_file)}
+            script = ["bash", str(REPOSITORY / "app/demo/grants.sh")]
+            done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+        return dict(line.split("=", 1) for line in env_file.read_text().splitlines())
+
+    def _configuration(self) -> dict[str, Any]:
+        def workspace(name: str, **more: Any) -> dict[str, Any]:
+            known, prefix = self.sandbox.workspaces[name], name.upper()
+            client_id, secret = self.grants[f"{prefix}_CONTROL_ID"], {"env": f"{prefix}_CONTROL_SECRET"}
+            auth = {"type": "oauth-m2m", "client_id": client_id, "client_secret": secret}
+            place = {"host": known["host"], "cloud": known["cloud"], "volume": "causeway.control.files"}
+            return {**place, "auth": auth, **more}
+
+        def project(name: str, *team: str) -> dict[str, Any]:
+            return {
+                "runners": {place: self.grants[f"{place.upper()}_RUNNER_{name}"] for place in ("dev", "prod")},
+                "volumes": {place: f"main.{name}.files" for place in ("dev", "prod")},
+                "sources": {"dev": [f"main.{name}.*"], "prod": [f"shared_{name}*"]},
+                "endpoints": {"prod": [f"{name}-*"]},
+                "audiences": {"azure": {"recipients": [{"workspace": "prod"}]}},
+                "roles": {role: list(team) for role in ("publisher", "deployer", "invoker")},
+            }
+
+        bikes = project("bikes", ALICE)
+        bikes["roles"]["viewer"] = [VIEWER]
+        bikes["audiences"] |= {
+            "both": {"recipients": [{"workspace": "prod"}, {"sharing_identifier": PARTNER}], "external": True},
+            "second": {"recipients": [{"workspace": "prod"}]},
+            "far": {"recipients": [{"workspace": "island"}]},
+            **{f"spare_{number}": {"recipients": [{"workspace": "prod"}]} for number in range(10)},
+        }
+        island = {"host": NOWHERE, "cloud": "aws", "volume": "causeway.control.files"}
+        island["auth"] = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}  # type: ignore[assignment]
+        return {
+            "admins": [ADMIN],
+            "workspaces": {
+                "dev": workspace("dev", shareable_catalog="causeway_shareable"),
+                "prod": workspace("prod"),
+                "island": island,
+            },
+            "links": [{"from": "dev", "to": "prod"}],
+            "projects": {"bikes": bikes, "trains": project("trains", BOB)},
+        }
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> Problem:
+    """The problem that an answer is, of this status and code."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: Problem = answer.json()
+    assert body["code"] == code, body
+    return body
+
+
+def failed(operation: dict[str, Any], code: str) -> Problem:
+    """The problem that ended an operation."""
+    assert operation["state"] == "FAILED", operation
+    assert operation["error"]["code"] == code, operation["error"]
+    found: Problem = operation["error"]
+    return found
+
+
+def _told(effect: dict[str, Any]) -> dict[str, Any]:
+    return {**effect, **(effect.get("details") or {})}
+
+
+def _mlmodel(signature: bool) -> bytes:
+    stated: dict[str, Any] = {
+        "flavors": {"python_function": {"loader_module": "mlflow.sklearn", "python_version": "3.11.0"}},
+        "mlflow_version": "3.17.2",
+        "model_uuid": "0" * 32,
+        "utc_time_created": "2026-01-01 00:00:00.000000",
+    }
+    if signature:
+        inputs = '[{"type": "double", "name": "hr", "required": true}]'
+        stated["signature"] = {"inputs": inputs, "outputs": '[{"type": "double", "required": true}]', "params": None}
+    return yaml.safe_dump(stated).encode()
