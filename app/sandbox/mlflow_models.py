@@ -67,6 +67,7 @@ def search_models(call: Call) -> dict[str, Any]:
         models.list_all(call),
         lambda model: _without(_shape(model), "aliases", "tags"),
         visible=lambda model: call.holds("EXECUTE", "function", model.name),
+        never_empty=True,
     )
 
 
@@ -101,7 +102,7 @@ def search_versions(call: Call) -> dict[str, Any]:
         raise errors.invalid("Missing or invalid filter: only name = '<model name>' is supported.")
     versions = models.list_versions(call, models.get(call, found[1]))
     bare = [_without(_shape_version(call, version), "aliases", "tags") for version in versions]
-    return page(call, "model_versions", bare, lambda version: version)
+    return page(call, "model_versions", bare, lambda version: version, never_empty=True)
 
 
 @routes.patch(BASE + "/model-versions/update", body=_declared(messages.UpdateModelVersionRequest, "name", "version"))

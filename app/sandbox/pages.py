@@ -19,12 +19,14 @@ def page(
     shape: Callable[[Entry], Any],
     visible: Callable[[Entry], bool] = lambda entry: True,
     size_name: str = "max_results",
+    never_empty: bool = False,
 ) -> dict[str, Any]:
     """One page of the list under `key`, each entry as `shape` makes it (an SDK dataclass or a dict).
 
     Entries that the caller may not see are left out after the page was cut, and a paged list begins with an empty page
-    (setting `empty_first_page`): a page may be empty and still have a next token; only its absence ends the list [SDK].
-    A call that says nothing about pages gets everything at once, the platform's deprecated way.
+    (setting `empty_first_page`, but not where `never_empty`): a page may be empty and still have a next token; only
+    its absence ends the list [SDK]. A call that says nothing about pages gets everything at once, the platform's
+    deprecated way.
     """
     settings = call.world.settings
     size, token = call.query.get(size_name), call.query.get("page_token")
@@ -35,7 +37,7 @@ def page(
         start = _read_token(token)
         end = start + (size or settings.page_size)
     elif size is not None:
-        end = 0 if settings.empty_first_page else size or settings.page_size
+        end = 0 if settings.empty_first_page and not never_empty else size or settings.page_size
     shown = [_plain(shape(entry)) for entry in entries[start:end] if visible(entry)]
     answer: dict[str, Any] = {key: shown} if shown else {}
     if end < len(entries):

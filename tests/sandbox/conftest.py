@@ -16,6 +16,16 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def slow_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Another one for all tests of a worker: what is shared is seen late, OAuth tokens end soon, and a third workspace
+    stands beside dev."""
+    manners = ("--visibility-seconds", "3", "--oauth-token-seconds", "3", "--beside-dev", "staging")
+    running = Sandbox(tmp_path_factory.mktemp("slow-sandbox"), *manners)
+    yield running
+    running.stop()
+
+
 @pytest.fixture
 def start_sandbox(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
     """Start a sandbox for this test alone: to kill, reset, throttle or configure."""

@@ -68,7 +68,7 @@ class Sandbox:
         self.process.wait(timeout=20)
 
     def client(self, workspace: str, token: str | None = None, **config: Any) -> Any:
-        """The real SDK's WorkspaceClient (every field of its answers may be None); the admin's when no token is given."""
+        """The SDK's own WorkspaceClient (Any: its answers' fields are all optional); the admin's without a token."""
         known = self.workspaces[workspace]
         if not config:
             config = {"token": token or known["token"], "auth_type": "pat"}

@@ -1,7 +1,6 @@
 """Who is who: personal tokens, OAuth tokens that expire, secrets, rule sets."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -58,8 +57,8 @@ def test_oauth_gives_a_token_for_the_right_secret_only(sandbox: Sandbox) -> None
         sandbox.client("prod", **{**config, "client_secret": "guess"}).current_user.me()
 
 
-def test_oauth_tokens_expire_and_the_client_gets_new_ones(start_sandbox: Callable[..., Sandbox]) -> None:
-    sandbox = start_sandbox("--oauth-token-seconds", "3")
+def test_oauth_tokens_expire_and_the_client_gets_new_ones(slow_sandbox: Sandbox) -> None:
+    sandbox = slow_sandbox
     config = make_secret(sandbox, sandbox.person("dev"))
     form = {"grant_type": "client_credentials", "scope": "all-apis"}
     given = requests.post(
