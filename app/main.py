@@ -14,15 +14,37 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from app import configuration, durable, settings
-from app.domain import operations
-from app.http import acceptances, audit_events, health, projects, publications, training_runs
+from app.domain import invocations, operations
+from app.http import (
+    acceptances,
+    audit_events,
+    deployments,
+    health,
+    projects,
+    publications,
+    scoring_runs,
+    serving_endpoints,
+    training_runs,
+)
+from app.http import invocations as invocation_routes
 from app.http import operations as operation_routes
 from app.http.conventions import document, problems
 from app.http.conventions.requests import RequestFrame
 from app.store import connection, migrations, steps
 
 VERSION = "0.1.0"
-COLLECTIONS = (projects, training_runs, publications, acceptances, operation_routes, audit_events)
+COLLECTIONS = (
+    projects,
+    serving_endpoints,
+    invocation_routes,
+    training_runs,
+    publications,
+    acceptances,
+    scoring_runs,
+    deployments,
+    operation_routes,
+    audit_events,
+)
 DESCRIPTION = "Carries machine-learning models from the workspace where they are made to where they serve."
 
 
@@ -62,6 +84,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     yield
+    await invocations.close()
     await run_in_threadpool(durable.shutdown)
     connection.disconnect()
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from dataclasses import asdict, dataclass
 
-from app.domain import jobs
+from app.domain import data_files, jobs
 from app.domain.access import Caller, Name, check
 from app.domain.jobs import Job
 from app.domain.operations import Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.workflows import Outcome, Work, register
-from app.errors import ColumnMissing, DataEmpty, DataNotFound, NotInProject, TrainingFailed
+from app.errors import ColumnMissing, TrainingFailed
 from app.store.training_runs import TrainingRun as TrainingRun
-from app.workspaces import files
 
-VOLUME_PATH = re.compile(r"/Volumes/([\w-]+)/([\w-]+)/([\w-]+)/((?:[^/\x00]+/)*[^/\x00]+)")
-HEADER_BYTES = 64 * 1024
 WITHOUT_BUDGET_SECONDS = 3600
 BESIDE_SEARCH_SECONDS = 1800
 
@@ -44,7 +38,7 @@ class Training:
 
 def plan(caller: Caller, training: Training) -> Plan:
     """Look at names, rights and the data's header; raises the problem of whatever is not in order."""
-    volume = get_volume_name(training.project, training.workspace, training.data)
+    volume = data_files.get_volume_name(training.project, training.workspace, training.data)
     check(
         caller,
         "train",
@@ -108,25 +102,11 @@ async def train(work: Work) -> Outcome:
     return Outcome({"state": "SUCCEEDED", "version": result["version"], "outcome": result})
 
 
-def get_volume_name(project: str, workspace: str, path: str) -> str:
-    """The volume of a path such as `/Volumes/main/bikes/files/rides.csv`; what is no such path is not the project's."""
-    parts = VOLUME_PATH.fullmatch(path)
-    if parts is None or {".", ".."} & set(path.split("/")):
-        raise NotInProject(project=project, kind="data", name=path, workspace=workspace)
-    return ".".join(parts.group(1, 2, 3))
-
-
 def _check_columns(training: Training) -> list[str]:
     """The columns of a CSV file; other kinds are read by the job alone."""
-    size = files.find_size(training.workspace, training.data)
-    if size is None:
-        raise DataNotFound(workspace=training.workspace, kind="file", name=training.data)
-    if size == 0:
-        raise DataEmpty(workspace=training.workspace, data=training.data)
-    if not training.data.lower().endswith(".csv"):
+    columns = data_files.list_columns(training.workspace, training.data)
+    if not columns:
         return []
-    head = files.get_head(training.workspace, training.data, HEADER_BYTES).decode("utf-8", errors="replace")
-    columns = next(csv.reader(io.StringIO(head)), [])
     wanted = [training.target, *training.exclude, *([training.time_column] if training.time_column else [])]
     for column in wanted:
         if column not in columns:

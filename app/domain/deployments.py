@@ -1,0 +1,168 @@
+"""Deploying: an endpoint serves another version, and its traffic moves only once that version has answered well."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from app import durable
+from app.domain import endpoint_updates, first_predictions, model_versions
+from app.domain.access import Caller, Name, check
+from app.domain.endpoint_updates import Deploying as Deploying
+from app.domain.endpoint_updates import Entities
+from app.domain.operations import Key, Operation, start
+from app.domain.plans import Change, Check, Plan, require
+from app.domain.workflows import Changes, Outcome, Work, register
+from app.errors import OperationTimedOut, Problem, from_dict
+from app.store import records
+from app.store.deployments import Deployment as Deployment
+from app.workspaces.endpoints import ServedEntity
+
+ACTION = "deploy"
+# A build has no limit of its own and is tried three times; a deployment on CPU is given 30 minutes after it [DOC].
+DEADLINE_SECONDS = 3600
+POLL_SECONDS = 1.0
+
+
+def plan(caller: Caller, deploying: Deploying) -> Plan:
+    """Look at names, the version and the live endpoint; raises the problem of whatever is not in order."""
+    return _look(caller, deploying)[0]
+
+
+def begin(caller: Caller, key: Key, deploying: Deploying, plan_digest: str | None) -> Operation:
+    """Check as `plan` does, then accept the deployment; one change of an endpoint at a time."""
+    made, served, digest = _look(caller, deploying)
+    require(made, plan_digest)
+    request = asdict(replace(deploying, digest=digest))
+    record = Deployment(
+        id=key.record_id("dep"),
+        project=deploying.project,
+        operation_id=key.operation_id,
+        created_by=caller.principal,
+        workspace=deploying.workspace,
+        endpoint=deploying.endpoint,
+        model=deploying.model,
+        version=deploying.version,
+        served_entity=served,
+        request=request,
+    )
+    lock = f"{deploying.workspace}/endpoints/{deploying.endpoint}"
+    return start(deploy, key, caller, deploying.project, request, record, lock)
+
+
+@register("deploy", Deployment)
+async def deploy(work: Work) -> Outcome:
+    """Bring the new version up without traffic, have it answer, move the traffic, take the old version down."""
+    deploying = Deploying(**work.request)
+    found = await _waited("look at the endpoint", deploying, endpoint_updates.look, deploying)
+    served, before = found["served"], found["before"]
+    is_change = before != [asdict(deploying.entity(served, 100))]
+    try:
+        if is_change:
+            await _bring_up(work, deploying, found)
+        smoke = await durable.step(
+            "make a first prediction with the new version", first_predictions.make, deploying, served
+        )
+        if is_change and before:
+            await _move_traffic(deploying, served, before)
+        await durable.step("label the endpoint", endpoint_updates.label, deploying, work.resource_id)
+        live = await durable.step("read back what is served", endpoint_updates.read_back, deploying, served)
+    except OperationTimedOut:
+        # The update still runs in the workspace, and a second one must not be started beside it.
+        raise
+    except Problem as problem:
+        raise await _undone(deploying, served, before, problem) if is_change else problem from problem
+    replaced = await durable.step("find the deployments before", _list_active, deploying, work.resource_id, quiet=True)
+    outcome = {"created": not found["exists"], "changed": is_change, "replaced": before if is_change else []}
+    outcome |= {"digest": deploying.digest, "first_prediction": smoke, "endpoint": live}
+    superseded: Changes = [(Deployment, deployment_id, {"state": "SUPERSEDED"}) for deployment_id in replaced]
+    return Outcome({"state": "ACTIVE", "served_entity": served, "outcome": outcome}, superseded)
+
+
+async def _bring_up(work: Work, deploying: Deploying, found: dict[str, Any]) -> None:
+    """Have the new version ready: without traffic beside an old one, or with all of it where nothing serves."""
+    served, before = found["served"], found["before"]
+    if any(entity["name"] == served for entity in before):
+        return
+    wanted = [*before, asdict(deploying.entity(served, 0 if before else 100))]
+    if found["exists"]:
+        await _waited("add the new version without traffic", deploying, endpoint_updates.apply, deploying, wanted)
+    else:
+        await durable.step("create the endpoint", endpoint_updates.create, deploying, served, work.resource_id)
+    await _settled("wait for the new version", deploying, wanted, served)
+
+
+async def _move_traffic(deploying: Deploying, served: str, before: Entities) -> None:
+    """All traffic to the new version, then the old one goes."""
+    wanted = asdict(deploying.entity(served, 100))
+    both = [*[{**entity, "traffic": 0} for entity in before if entity["name"] != served], wanted]
+    await _waited("move the traffic to the new version", deploying, endpoint_updates.apply, deploying, both)
+    await _settled("wait for the traffic to move", deploying, both, served)
+    await _waited("take the old version down", deploying, endpoint_updates.apply, deploying, [wanted])
+    await _settled("wait for the old version to go", deploying, [wanted], served)
+
+
+async def _undone(deploying: Deploying, served: str, before: Entities, problem: Problem) -> Problem:
+    """`problem`, after the endpoint serves what it did before; says what is left behind when that failed too."""
+    try:
+        if before:
+            await _waited("put back what was served", deploying, endpoint_updates.apply, deploying, before)
+            await _settled("wait for what was served", deploying, before, before[0]["name"])
+        else:
+            await durable.step("remove the endpoint", endpoint_updates.remove, deploying)
+    except Problem:
+        left_behind = [f"{served} in endpoint {deploying.endpoint} of {deploying.workspace}"]
+        return from_dict({**problem.as_dict(), "left_behind": left_behind})
+    return problem
+
+
+async def _settled(name: str, deploying: Deploying, entities: Entities, served: str) -> None:
+    await _waited(name, deploying, endpoint_updates.settle, deploying, entities, served)
+
+
+async def _waited(name: str, deploying: Deploying, poll: Any, *args: Any) -> Any:
+    what = {"action": f"An update of endpoint {deploying.endpoint}", "workspace": deploying.workspace}
+    limits = {"every_seconds": POLL_SECONDS, "deadline_seconds": DEADLINE_SECONDS}
+    return await durable.wait(name, poll, *args, **limits, what=what)
+
+
+def _list_active(deploying: Deploying, deployment_id: str) -> list[str]:
+    place = {"workspace": deploying.workspace, "endpoint": deploying.endpoint}
+    active = records.list_all(Deployment, state="ACTIVE", **place)
+    return [record.id for record in active if record.id != deployment_id]
+
+
+def _look(caller: Caller, deploying: Deploying) -> tuple[Plan, str, str | None]:
+    """The plan, the name that the version will be served by, and the digest of its publication."""
+    place, endpoint = deploying.workspace, deploying.endpoint
+    names = (Name("endpoint", place, endpoint), Name("model", place, deploying.model))
+    check(caller, ACTION, deploying.project, *names)
+    description = model_versions.get_description(place, deploying.model, deploying.version)
+    first_predictions.get_example(deploying)
+    digest = model_versions.find_digest(deploying.project, place, deploying.model, deploying.version)
+    found = endpoint_updates.find_own(deploying)
+    served, before = endpoint_updates.find_serving(deploying, found)
+    is_updating = found is not None and found.update == endpoint_updates.UPDATING
+    checks = [
+        Check("names are the project's", f"{endpoint}, {deploying.model}"),
+        Check("version is READY, has a signature and an input example", f"{len(description.inputs)} input(s)"),
+        Check("bytes are those that were published", digest or "not a published version: no digest to hold it to"),
+        Check("nobody is changing the endpoint", "an update under way is waited for" if is_updating else "nobody is"),
+    ]
+    return Plan(checks, _list_changes(deploying, served, before, exists=found is not None)), served, digest
+
+
+def _list_changes(deploying: Deploying, served: str, before: list[ServedEntity], *, exists: bool) -> list[Change]:
+    place, endpoint = deploying.workspace, deploying.endpoint
+    sleep = "sleeps when unused" if deploying.scale_to_zero else "always on"
+    new = f"{served}: {deploying.model} version {deploying.version}, {deploying.workload_size}, {sleep}"
+    if before == [deploying.entity(served, 100)]:
+        return [Change("none", place, "endpoint", endpoint, new)]
+    if not exists:
+        return [Change("create", place, "endpoint", endpoint, new)]
+    added = Change("change", place, "endpoint", endpoint, f"{new}; all traffic once it has answered its input example")
+    gone = [
+        Change("remove", place, "served entity", f"{endpoint}/{old.name}", f"{old.model} version {old.version}")
+        for old in before
+    ]
+    return [added, *gone]
