@@ -50,7 +50,11 @@ def main() -> None:
     parser.add_argument("--beside-dev", metavar="NAME", help="a third workspace, on the metastore of dev")
     parser.add_argument("--visibility-seconds", type=float, help="how late a consumer sees what was shared")
     parser.add_argument("--oauth-token-seconds", type=int, help="how long an OAuth token lives")
-    asyncio.run(_run(parser.parse_args()))
+    arguments = parser.parse_args()
+    unknown = [name for name, _ in arguments.port if name not in (*PLAN, arguments.beside_dev)]
+    if unknown:
+        parser.error(f"no such workspace: {', '.join(unknown)}")
+    asyncio.run(_run(arguments))
 
 
 async def _run(arguments: argparse.Namespace) -> None:

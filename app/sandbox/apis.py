@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Callable
 
 from app.sandbox import (
-    access_control,
     catalogs,
     deployments,
     discovery,
     endpoint_permissions,
+    experiment_permissions,
     files,
     invocations,
     jobs,
@@ -54,7 +54,7 @@ ROUTES: list[Route] = [
     *tokens.routes.declared,
     *service_principal_secrets.routes.declared,
     *rule_sets.routes.declared,
-    *access_control.routes.declared,
+    *experiment_permissions.routes.declared,
     *catalogs.routes.declared,
     *schemas.routes.declared,
     *volumes.routes.declared,

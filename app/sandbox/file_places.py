@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.sandbox import access_control, errors, models, names, securables, storage
+from app.sandbox import errors, experiment_permissions, models, names, securables, storage
 from app.sandbox.unity_models import read_number
 from app.sandbox.wire import Call
 
@@ -51,5 +51,5 @@ def _open_version(call: Call, full_name: str, number: str, writing: bool) -> Pat
 
 
 def _open_experiment(call: Call, experiment_id: str, writing: bool) -> Path:
-    access_control.require(call, "experiments", experiment_id, "CAN_EDIT" if writing else "CAN_READ")
+    experiment_permissions.require(call, experiment_id, "CAN_EDIT" if writing else "CAN_READ")
     return storage.experiments_folder(call.world, call.workspace.name) / experiment_id

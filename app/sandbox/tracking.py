@@ -17,7 +17,7 @@ from mlflow.server import handlers
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from starlette.responses import Response
 
-from app.sandbox import access_control, errors
+from app.sandbox import errors, experiment_permissions
 from app.sandbox.wire import Call, Routes
 from app.sandbox.world import World
 
@@ -109,7 +109,7 @@ def _note_owner(call: Call, experiment_id: str) -> None:
     # Everybody manages what lies in the folder /Shared [DOC].
     shared = json.loads(call.raw)["name"].startswith("/Shared/")
     with call.state.transaction():
-        access_control.own(call, "experiments", experiment_id, "CAN_MANAGE" if shared else None)
+        experiment_permissions.own(call, experiment_id, "CAN_MANAGE" if shared else None)
         call.record("experiment-created", experiment_id)
 
 

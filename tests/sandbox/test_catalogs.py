@@ -1,5 +1,8 @@
 """Catalogs, schemas, volumes and what was granted on them, by the SDK; a stranger sees nothing."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from databricks.sdk.errors import BadRequest, InvalidParameterValue, NotFound, PermissionDenied
 from databricks.sdk.service.catalog import PermissionsChange, Privilege, VolumeType
@@ -14,7 +17,7 @@ def test_a_stranger_sees_nothing(sandbox: Sandbox) -> None:
     stranger = sandbox.person("dev").client
     assert list(stranger.catalogs.list()) == []
     assert list(stranger.registered_models.list()) == []
-    for call in (
+    forbidden: list[Callable[[], Any]] = [
         lambda: stranger.catalogs.get(catalog),
         lambda: list(stranger.schemas.list(catalog)),
         lambda: stranger.schemas.get(schema),
@@ -24,7 +27,8 @@ def test_a_stranger_sees_nothing(sandbox: Sandbox) -> None:
         lambda: stranger.files.download(f"/Models/{schema.replace('.', '/')}/m/1/MLmodel"),
         lambda: stranger.catalogs.create("mine"),
         lambda: stranger.schemas.create("mine", catalog),
-    ):
+    ]
+    for call in forbidden:
         with pytest.raises(PermissionDenied):
             call()
 
@@ -108,11 +112,12 @@ def test_grants_that_make_no_sense_are_refused(sandbox: Sandbox) -> None:
 def test_what_is_there_already_says_so_and_what_is_full_is_not_dropped(sandbox: Sandbox) -> None:
     schema, admin = sandbox.schema("dev"), sandbox.client("dev")
     catalog, name = schema.split(".")
-    for call, code in (
+    refusals: list[tuple[Callable[[], Any], str]] = [
         (lambda: admin.catalogs.create(catalog), "CATALOG_ALREADY_EXISTS"),
         (lambda: admin.schemas.create(name.upper(), catalog.upper()), "SCHEMA_ALREADY_EXISTS"),
         (lambda: admin.catalogs.delete(catalog), "CATALOG_NOT_EMPTY"),
-    ):
+    ]
+    for call, code in refusals:
         with pytest.raises(BadRequest) as refused:
             call()
         assert refused.value.error_code == code

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from databricks.sdk.errors import AlreadyExists, BadRequest, NotFound, PermissionDenied
 from databricks.sdk.service.catalog import VolumeType
+from databricks.sdk.service.ml import ExperimentAccessControlRequest, ExperimentPermissionLevel
 
 from tests.sandbox.running import Sandbox
 
@@ -153,10 +154,12 @@ def test_artifacts_belong_to_whoever_made_the_experiment(sandbox: Sandbox) -> No
     one.client.files.upload(f"{folder}/a", io.BytesIO(b"a"))
     with pytest.raises(PermissionDenied):
         read(other.client, f"{folder}/a")
-    level = {"access_control_list": [{"service_principal_name": other.name, "permission_level": "CAN_READ"}]}
-    permissions = f"/api/2.0/permissions/experiments/{made}"
-    assert sandbox.call("dev", "PATCH", permissions, token=other.token, json=level).status_code == 403
-    assert sandbox.call("dev", "PATCH", permissions, token=one.token, json=level).status_code == 200
+    level = ExperimentAccessControlRequest(
+        service_principal_name=other.name, permission_level=ExperimentPermissionLevel.CAN_READ
+    )
+    with pytest.raises(PermissionDenied):
+        other.client.experiments.update_permissions(made, access_control_list=[level])
+    one.client.experiments.update_permissions(made, access_control_list=[level])
     assert read(other.client, f"{folder}/a") == b"a"
     with pytest.raises(PermissionDenied):
         other.client.files.upload(f"{folder}/b", io.BytesIO(b"b"))
