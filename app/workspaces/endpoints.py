@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from databricks.sdk.service.serving import (
@@ -25,17 +22,14 @@ from databricks.sdk.service.serving import (
 from app.errors import (
     AlreadyExists,
     EndpointNotFound,
+    ModelVersionNotFound,
     UpstreamNotFound,
     WorkspaceConflict,
-    WorkspaceThrottled,
     WrittenNotVisible,
 )
-from app.workspaces import faults
+from app.workspaces import faults, limits
 from app.workspaces.clients import connected
 from app.workspaces.pages import as_time
-
-# The platform takes about fifty creations and updates in five minutes and workspace [DOC model-serving-limits].
-CHANGES_LIMIT, CHANGES_SECONDS = 50, 300
 
 
 @dataclass(frozen=True)
@@ -91,17 +85,6 @@ class ListedEndpoint:
     updated_at: datetime | None
 
 
-@dataclass
-class _Changes:
-    """When the latest creations and updates were sent to a workspace."""
-
-    sent: deque[float] = field(default_factory=deque)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-_changes: dict[str, _Changes] = {}
-
-
 def list_endpoints(workspace: str) -> list[ListedEndpoint]:
     """The endpoints that Causeway may see, by name; the platform has no pages for them."""
     with connected(workspace, "listing serving endpoints") as client:
@@ -126,12 +109,13 @@ def ensure_endpoint(workspace: str, endpoint: str, entities: list[ServedEntity],
     """The endpoint, created with these entities and tags if there is none; an existing one is returned as it is.
 
     Whose an existing one is, its tags tell. Its creator, which is control, must keep EXECUTE on every model [DOC].
+    Raises `ModelVersionNotFound`, and `WorkspaceRefused` without EXECUTE.
     """
     if (found := find_endpoint(workspace, endpoint)) is not None:
         return found
     action = f"creating endpoint {endpoint}"
-    _count_change(workspace, action)
-    with suppress(AlreadyExists), connected(workspace, action) as client:
+    limits.count_change(workspace, action)
+    with suppress(AlreadyExists), connected(workspace, action, _missing_versions(workspace, entities)) as client:
         client.serving_endpoints.create(endpoint, config=_make_config(endpoint, entities), tags=_make_tags(tags))
     if (found := find_endpoint(workspace, endpoint)) is None:
         raise WrittenNotVisible(workspace=workspace, action=action)
@@ -142,22 +126,23 @@ def ensure_config(workspace: str, endpoint: str, entities: list[ServedEntity]) -
     """Have the endpoint serve exactly these entities; returns while the update is under way, or without one if it does.
 
     Never starts a second update beside a running one: the same one is a success, another one is `WorkspaceConflict`.
+    An update that failed before is started anew.
     """
     action = f"updating endpoint {endpoint}"
     found = get_endpoint(workspace, endpoint)
-    if _is(found.pending, entities) or (found.pending is None and _is(found.active, entities)):
+    if _shows(found, entities):
         return found
     if found.update == "IN_PROGRESS":
         raise WorkspaceConflict(workspace=workspace, action=action)
-    _count_change(workspace, action)
+    limits.count_change(workspace, action)
     config = _make_config(endpoint, entities)
-    with connected(workspace, action, _missing(workspace, endpoint)) as client:
+    with connected(workspace, action, _missing_versions(workspace, entities)) as client:
         client.serving_endpoints.update_config(
             endpoint, served_entities=config.served_entities, traffic_config=config.traffic_config
         )
     found = get_endpoint(workspace, endpoint)
-    # One that failed meanwhile was visible too: it left the active configuration as it was [DOC].
-    if found.update == "NOT_UPDATING" and not _is(found.active, entities):
+    # One that has failed meanwhile was accepted: it leaves the active configuration as it was [DOC].
+    if found.update in {"IN_PROGRESS", "NOT_UPDATING"} and not _shows(found, entities):
         raise WrittenNotVisible(workspace=workspace, action=action)
     return found
 
@@ -190,16 +175,9 @@ def _missing(workspace: str, endpoint: str) -> UpstreamNotFound:
     return faults.make_missing(EndpointNotFound, workspace, "endpoint", endpoint)
 
 
-def _count_change(workspace: str, action: str) -> None:
-    changes = _changes.setdefault(workspace, _Changes())
-    now = time.monotonic()
-    with changes.lock:
-        while changes.sent and now - changes.sent[0] > CHANGES_SECONDS:
-            changes.sent.popleft()
-        if len(changes.sent) >= CHANGES_LIMIT:
-            wait = round(CHANGES_SECONDS - (now - changes.sent[0])) + 1
-            raise WorkspaceThrottled(workspace=workspace, action=action, retry_after_seconds=wait)
-        changes.sent.append(now)
+def _missing_versions(workspace: str, entities: list[ServedEntity]) -> UpstreamNotFound:
+    names = " or ".join(f"{entity.model} version {entity.version}" for entity in entities)
+    return ModelVersionNotFound(workspace=workspace, kind="model version", name=names)
 
 
 def _make_config(endpoint: str, entities: list[ServedEntity]) -> EndpointCoreConfigInput:
@@ -227,8 +205,9 @@ def _make_tags(tags: dict[str, str]) -> list[EndpointTag]:
     return [EndpointTag(key, value) for key, value in sorted(tags.items())]
 
 
-def _is(states: list[EntityState] | None, entities: list[ServedEntity]) -> bool:
-    return states is not None and {state.entity for state in states} == set(entities)
+def _shows(found: Endpoint, entities: list[ServedEntity]) -> bool:
+    states = found.pending if found.update == "IN_PROGRESS" else found.active
+    return {state.entity for state in states or []} == set(entities)
 
 
 def _as_listed(found: ServingEndpoint) -> ListedEndpoint:
