@@ -13,7 +13,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from app import configuration, settings
+from app import configuration, demo, settings
 from app.configuration import ConfigurationInvalid
 from app.domain import api_keys
 from app.errors import Problem
@@ -53,6 +53,17 @@ def sandbox(context: typer.Context) -> None:
     """Start two Databricks workspaces to practise on; `causeway sandbox --help` lists its options."""
     # A program of its own: it imports mlflow, which this one never does.
     os.execv(sys.executable, [sys.executable, "-m", "app.sandbox", *context.args])  # noqa: S606
+
+
+@app.command("demo")
+def play_demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave sandbox and service running, and say how to use them.")
+    ] = False,
+    trials: Annotated[int, typer.Option(min=1, max=1000, help="How many configurations AutoML tries.")] = 20,
+) -> None:
+    """Play the bike-sharing story against the sandbox: train, publish, accept, score, serve, compare."""
+    raise typer.Exit(demo.play(keep, trials))
 
 
 @app.command()
