@@ -1,4 +1,4 @@
-"""What tests of shares, endpoints and jobs need again and again, done by the real clients."""
+"""What tests of shares and jobs need again and again, done by the real clients."""
 
 import shutil
 import subprocess
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import mlflow
-import pandas as pd
 from databricks.sdk.errors import NotFound
+from databricks.sdk.service.catalog import PermissionsChange as GrantChange
+from databricks.sdk.service.catalog import Privilege
 from databricks.sdk.service.sharing import (
     AuthenticationType,
     PermissionsChange,
@@ -19,9 +19,8 @@ from databricks.sdk.service.sharing import (
     SharedDataObjectUpdate,
     SharedDataObjectUpdateAction,
 )
-from sklearn.linear_model import LinearRegression
 
-from tests.sandbox.running import Sandbox, unique
+from tests.sandbox.running import Person, Sandbox, unique
 
 # A metastore takes one recipient for each sharing identifier, so all tests use the same.
 RECIPIENT = "prod"
@@ -46,6 +45,14 @@ def ensure_recipient(sandbox: Sandbox) -> str:
         identifier = sandbox.workspaces["prod"]["global_metastore_id"]
         admin.recipients.create(RECIPIENT, AuthenticationType.DATABRICKS, data_recipient_global_metastore_id=identifier)
     return RECIPIENT
+
+
+def grant_on_metastore(sandbox: Sandbox, person: Person, *privileges: str) -> None:
+    """The admin grants the privileges on the metastore."""
+    admin = sandbox.client(person.workspace)
+    metastore = admin.metastores.summary().metastore_id
+    change = GrantChange(principal=person.name, add=[Privilege(privilege) for privilege in privileges])
+    admin.grants.update("metastore", metastore, changes=[change])
 
 
 def added(model: str, **fields: Any) -> list[SharedDataObjectUpdate]:
@@ -85,36 +92,6 @@ def mount(sandbox: Sandbox, share: str) -> str:
     admin, provider = sandbox.client("prod"), provider_name(sandbox)
     wait_for(lambda: share in [found.name for found in admin.providers.list_shares(provider)])
     return str(admin.catalogs.create(unique("shared"), provider_name=provider, share_name=share).name)
-
-
-def save_model(folder: Path, slope: float, requirements: list[str] | None = None) -> Path:
-    """A model that answers slope times x, as files."""
-    frame = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
-    model = LinearRegression().fit(frame, slope * frame["x"])
-    signature = mlflow.models.infer_signature(frame, model.predict(frame))
-    mlflow.sklearn.save_model(
-        model,
-        folder,
-        signature=signature,
-        serialization_format="cloudpickle",
-        pip_requirements=requirements or ["scikit-learn"],
-    )
-    return folder
-
-
-def put_version(sandbox: Sandbox, workspace: str, model: str, folder: Path) -> int:
-    """A READY version of the model with these files, over the calls that mlflow makes."""
-    base, files = "/api/2.0/mlflow/unity-catalog", [file for file in folder.rglob("*") if file.is_file()]
-    sandbox.call(workspace, "POST", f"{base}/registered-models/create", json={"name": model})
-    source = {"name": model, "source": "dbfs:/somewhere"}
-    made = sandbox.call(workspace, "POST", f"{base}/model-versions/create", json=source).json()
-    known = {"name": model, "version": made["model_version"]["version"]}
-    for file in files:
-        path = f"/Models/{model.replace('.', '/')}/{known['version']}/{file.relative_to(folder)}"
-        answer = sandbox.call(workspace, "PUT", f"/api/2.0/fs/files{path}", data=file.read_bytes())
-        assert answer.status_code == 204, answer.text
-    assert sandbox.call(workspace, "POST", f"{base}/model-versions/finalize", json=known).status_code == 200
-    return int(known["version"])
 
 
 def build_wheel(folder: Path, package: str, source: str, entry_points: dict[str, str], *requires: str) -> Path:

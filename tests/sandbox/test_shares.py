@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from databricks.sdk.errors import BadRequest, InvalidParameterValue, NotFound, PermissionDenied
+from databricks.sdk.errors import InvalidParameterValue, NotFound, PermissionDenied
 from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.catalog import PermissionsChange as GrantChange
 from databricks.sdk.service.catalog import Privilege
 from databricks.sdk.service.sharing import (
-    AuthenticationType,
     PermissionsChange,
     SharedDataObject,
     SharedDataObjectDataObjectType,
@@ -17,11 +16,12 @@ from databricks.sdk.service.sharing import (
     SharedDataObjectUpdateAction,
 )
 
-from tests.sandbox.running import Person, Sandbox, Unique
+from tests.sandbox.running import Sandbox, Unique
 from tests.sandbox.sharing import (
     added,
     changed,
     ensure_recipient,
+    grant_on_metastore,
     mount,
     provider_name,
     selecting,
@@ -36,13 +36,6 @@ def model(sandbox: Sandbox) -> str:
     name = f"{sandbox.schema('dev')}.m"
     sandbox.version("dev", name)
     return name
-
-
-def grant_on_metastore(sandbox: Sandbox, person: Person, *privileges: str) -> None:
-    admin = sandbox.client(person.workspace)
-    metastore = admin.metastores.summary().metastore_id
-    change = GrantChange(principal=person.name, add=[Privilege(privilege) for privilege in privileges])
-    admin.grants.update("metastore", metastore, changes=[change])
 
 
 def test_what_is_shared_and_granted_is_seen_in_the_other_metastore_and_can_be_read_there(
@@ -215,87 +208,3 @@ def test_only_the_owner_changes_a_share_and_an_admin_only_its_owner(
     with pytest.raises(NotFound) as gone:
         admin.shares.get(share)
     assert gone.value.error_code == "SHARE_DOES_NOT_EXIST"
-
-
-def test_one_recipient_for_a_metastore_and_none_for_the_own_one(sandbox: Sandbox, unique: Unique) -> None:
-    admin, name = sandbox.client("dev"), ensure_recipient(sandbox)
-    identifiers = {workspace: known["global_metastore_id"] for workspace, known in sandbox.workspaces.items()}
-    databricks = AuthenticationType.DATABRICKS
-    for identifier, code in (
-        (identifiers["prod"], "RECIPIENT_ALREADY_EXISTS"),
-        (identifiers["dev"], "INVALID_PARAMETER_VALUE"),
-        ("aws:us-east-1", "INVALID_PARAMETER_VALUE"),
-    ):
-        with pytest.raises(BadRequest) as refused:
-            admin.recipients.create(unique("r"), databricks, data_recipient_global_metastore_id=identifier)
-        assert refused.value.error_code == code
-    [found] = admin.recipients.list(data_recipient_global_metastore_id=identifiers["prod"])
-    assert (found.name, found.cloud) == (name, "azure")
-    assert admin.recipients.get("self").data_recipient_global_metastore_id == identifiers["dev"]
-    with pytest.raises(DatabricksError, match="no recipients of type TOKEN"):
-        admin.recipients.create(unique("r"), AuthenticationType.TOKEN)
-
-
-def test_a_partner_whose_workspace_is_not_here_can_be_a_recipient(sandbox: Sandbox, model: str, unique: Unique) -> None:
-    admin, name = sandbox.client("dev"), unique("partner")
-    identifier = "gcp:europe-west1:5ba960af-ef1e-49c2-add9-438009bfd87d"
-    admin.recipients.create(name, AuthenticationType.DATABRICKS, data_recipient_global_metastore_id=identifier)
-    share = share_model(sandbox, model)
-    admin.shares.update_permissions(share, changes=selecting(name))
-    assert {entry.principal for entry in admin.shares.share_permissions(share).privilege_assignments} == {
-        name,
-        ensure_recipient(sandbox),
-    }
-    [held] = admin.recipients.share_permissions(name).permissions_out
-    assert held.share_name == share
-    admin.recipients.delete(name)
-    [left] = admin.shares.share_permissions(share).privilege_assignments
-    assert left.principal == ensure_recipient(sandbox)
-
-
-def test_recipients_of_another_account_need_external_sharing(start_sandbox: Callable[..., Sandbox]) -> None:
-    sandbox = start_sandbox()
-    sandbox.call("dev", "PATCH", "/__sandbox/settings", json={"external_sharing": False})
-    assert sandbox.client("dev").metastores.summary().delta_sharing_scope.value == "INTERNAL"
-    with pytest.raises(BadRequest) as refused:
-        ensure_recipient(sandbox)
-    assert refused.value.error_code == "FEATURE_DISABLED"
-
-
-def test_providers_are_there_for_those_who_may_use_them(sandbox: Sandbox, model: str, unique: Unique) -> None:
-    share = share_model(sandbox, model)
-    mount(sandbox, share)
-    person, name = sandbox.person("prod"), provider_name(sandbox)
-    assert list(person.client.providers.list()) == []
-    with pytest.raises(PermissionDenied):
-        person.client.providers.get(name)
-    grant_on_metastore(sandbox, person, "USE_PROVIDER")
-    assert person.client.providers.get(name).cloud == "aws"
-    with pytest.raises(PermissionDenied):
-        person.client.catalogs.create(unique("c"), provider_name=name, share_name=share)
-    grant_on_metastore(sandbox, person, "CREATE_CATALOG")
-    for provider, missing, code in (
-        (name, "nothing", "SHARE_DOES_NOT_EXIST"),
-        ("nobody", share, "PROVIDER_DOES_NOT_EXIST"),
-    ):
-        with pytest.raises(NotFound) as refused:
-            person.client.catalogs.create(unique("c"), provider_name=provider, share_name=missing)
-        assert refused.value.error_code == code
-    catalog = person.client.catalogs.create(unique("c"), provider_name=name, share_name=share).name
-    with pytest.raises(BadRequest) as taken:
-        person.client.catalogs.create(catalog, provider_name=name, share_name=share)
-    assert taken.value.error_code == "CATALOG_ALREADY_EXISTS"
-    assert person.client.catalogs.get(catalog).owner == person.name
-
-
-def test_two_workspaces_of_one_metastore_share_through_self(start_sandbox: Callable[..., Sandbox]) -> None:
-    sandbox = start_sandbox("--beside-dev", "test", "--visibility-seconds", "0.1")
-    model = f"{sandbox.schema('dev')}.m"
-    sandbox.version("dev", model)
-    admin, beside = sandbox.client("dev"), sandbox.client("test")
-    admin.shares.create("own")
-    admin.shares.update("own", updates=added(model, string_shared_as="models.m"))
-    admin.shares.update_permissions("own", changes=selecting("self"))
-    wait_for(lambda: [share.name for share in beside.providers.list_shares("self")] == ["own"])
-    beside.catalogs.create("mounted", provider_name="self", share_name="own")
-    assert beside.model_versions.get("mounted.models.m", 1).status.value == "READY"
