@@ -18,13 +18,20 @@ from app.domain import invocations, operations
 from app.http import (
     acceptances,
     audit_events,
+    catalogs,
     deployments,
     health,
+    lineage,
+    models,
     projects,
+    providers,
     publications,
+    recipients,
     scoring_runs,
     serving_endpoints,
+    shares,
     training_runs,
+    workspaces,
 )
 from app.http import invocations as invocation_routes
 from app.http import operations as operation_routes
@@ -35,6 +42,12 @@ from app.store import connection, migrations, steps
 VERSION = "0.1.0"
 COLLECTIONS = (
     projects,
+    workspaces,
+    models,
+    shares,
+    recipients,
+    providers,
+    catalogs,
     serving_endpoints,
     invocation_routes,
     training_runs,
@@ -42,6 +55,7 @@ COLLECTIONS = (
     acceptances,
     scoring_runs,
     deployments,
+    lineage,
     operation_routes,
     audit_events,
 )

@@ -122,7 +122,7 @@ class TwoWorkspaces:
         def project(name: str, *team: str) -> dict[str, Any]:
             return {
                 "runners": {place: self.grants[f"{place.upper()}_RUNNER_{name}"] for place in ("dev", "prod")},
-                "volumes": {place: f"main.{name}.files" for place in ("dev", "prod")},
+                "volumes": dict.fromkeys(("dev", "prod"), f"main.{name}.files"),
                 "sources": {"dev": [f"main.{name}.*"], "prod": [f"shared_{name}*"]},
                 "endpoints": {"prod": [f"{name}-*"]},
                 "audiences": {"azure": {"recipients": [{"workspace": "prod"}]}},

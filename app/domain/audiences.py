@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from app import configuration
-from app.configuration import Audience
+from app.configuration import Audience, Recipient
 from app.domain.access import check_link
-from app.errors import AudienceMismatch, AudienceUnknown
+from app.errors import AudienceMismatch, AudienceUnknown, UpstreamProblem
 from app.workspaces import metastores, recipients, shares
 from app.workspaces.shares import Share
 
@@ -55,8 +56,16 @@ def list_identifiers(project: str, audience: str) -> dict[str, str | None]:
     """The sharing identifiers of the audience's metastores, each with the first workspace declared on it, if any."""
     identifiers: dict[str, str | None] = {}
     for declared in get(project, audience).recipients:
-        identifier = declared.sharing_identifier or metastores.get_sharing_identifier(str(declared.workspace))
-        identifiers.setdefault(identifier, declared.workspace)
+        identifiers.setdefault(_identify(declared), declared.workspace)
+    return identifiers
+
+
+def list_known_identifiers(project: str, audience: str) -> dict[str, str | None]:
+    """As `list_identifiers`, without the workspaces that cannot be asked for theirs now."""
+    identifiers: dict[str, str | None] = {}
+    for declared in get(project, audience).recipients:
+        with suppress(UpstreamProblem):
+            identifiers.setdefault(_identify(declared), declared.workspace)
     return identifiers
 
 
@@ -91,3 +100,7 @@ def compare(audience: str, provider: str, share: Share, schema: str, members: li
             difference="; ".join(gains),
         )
     return readers
+
+
+def _identify(declared: Recipient) -> str:
+    return declared.sharing_identifier or metastores.get_sharing_identifier(str(declared.workspace))

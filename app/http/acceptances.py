@@ -179,7 +179,7 @@ def get_acceptance(acceptance_id: str, caller: CurrentCaller) -> AcceptanceBody:
 
 
 @router.delete("/acceptances/{acceptance_id:id}", **accepts(RecordNotActive, RecordNotFound))
-async def give_back_acceptance(
+async def delete_acceptance(
     acceptance_id: str, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
 ) -> OperationBody:
     """Remove the catalog if Causeway made it for this project. The acceptance stays as GIVEN_BACK."""

@@ -191,7 +191,7 @@ def get_publication(publication_id: str, caller: CurrentCaller) -> PublicationBo
 
 
 @router.delete("/publications/{publication_id:id}", **accepts(RecordNotActive, RecordNotFound))
-async def withdraw_publication(
+async def delete_publication(
     publication_id: str, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
 ) -> OperationBody:
     """Delete the copy: this audience sees it no more, others are not touched. The publication stays as WITHDRAWN."""

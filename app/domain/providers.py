@@ -1,0 +1,45 @@
+"""Providers as they are now: the metastores of the workspaces that are linked to this one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from app import configuration
+from app.domain import access
+from app.domain.access import Caller
+from app.errors import UpstreamProblem
+from app.workspaces import metastores, providers
+from app.workspaces.pages import Page
+from app.workspaces.providers import Provider as Provider
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A provider, and the linked workspace whose metastore it is."""
+
+    provider: Provider
+    provider_workspace: str
+
+
+def list_page(caller: Caller, workspace: str, size: int, token: str | None) -> Page[Linked]:
+    """A page of the providers that are linked workspaces of the caller's; it may be empty and not the last.
+
+    A workspace that cannot be asked for its sharing identifier is not recognised; that keeps nobody from the others.
+    """
+    access.get_workspace(caller, workspace)
+    page = providers.list_providers(workspace, page_size=size, page_token=token)
+    sources = _list_sources(caller, workspace)
+    items = [
+        Linked(item, sources[item.sharing_identifier]) for item in page.items if item.sharing_identifier in sources
+    ]
+    return Page(items, page.next_page_token)
+
+
+def _list_sources(caller: Caller, workspace: str) -> dict[str | None, str]:
+    visible, found = access.list_workspaces(caller), dict[str | None, str]()
+    for link in configuration.current().links:
+        if link.target == workspace and link.source in visible:
+            with suppress(UpstreamProblem):
+                found[metastores.get_sharing_identifier(link.source)] = link.source
+    return found

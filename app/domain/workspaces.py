@@ -1,0 +1,65 @@
+"""The configured workspaces: how they are linked, and whether they answer now."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from app import configuration
+from app.domain import access
+from app.domain.access import Caller
+from app.errors import Problem
+from app.workspaces import identities, metastores
+from app.workspaces.identities import Reachability
+from app.workspaces.metastores import Metastore
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A workspace as configured, as far as the caller's projects use it."""
+
+    name: str
+    host: str
+    cloud: str
+    can_publish: bool
+    links_from: list[str]
+    links_to: list[str]
+    projects: list[str]
+
+
+@dataclass(frozen=True)
+class Status:
+    """A workspace as configured, and as it is now; `metastore` is None when it cannot be read."""
+
+    overview: Overview
+    reachability: Reachability
+    metastore: Metastore | None
+
+
+def list_all(caller: Caller) -> list[Overview]:
+    """The workspaces that the caller's projects use, by name; nobody is asked anything."""
+    return [_describe(caller, name) for name in access.list_workspaces(caller)]
+
+
+def get(caller: Caller, workspace: str) -> Status:
+    """The workspace, asked whether it answers; raises `WorkspaceNotFound` for one that is not the caller's."""
+    access.get_workspace(caller, workspace)
+    reachability, metastore = identities.probe(workspace), None
+    if reachability.reachable:
+        with suppress(Problem):
+            metastore = metastores.get_metastore(workspace)
+    return Status(_describe(caller, workspace), reachability, metastore)
+
+
+def _describe(caller: Caller, name: str) -> Overview:
+    visible, configured = access.list_workspaces(caller), configuration.current().workspaces[name]
+    links = configuration.current().links
+    return Overview(
+        name=name,
+        host=configured.host,
+        cloud=configured.cloud,
+        can_publish=configured.shareable_catalog is not None,
+        links_from=sorted(link.source for link in links if link.target == name and link.source in visible),
+        links_to=sorted(link.target for link in links if link.source == name and link.target in visible),
+        projects=[project for project in access.list_projects(caller) if name in access.list_places(project)],
+    )
