@@ -12,15 +12,15 @@ from rich.text import Text
 
 from app.demo.stage import PRINCIPAL, Stage
 
+SHOWN_SECONDS = 0.5
+
 
 def sum_up(console: Console, answers: int, seconds: dict[str, float]) -> None:
     """The last line: that all is equal, and how long each chapter took."""
-    times = " · ".join(f"{name} {took:.0f} s" for name, took in seconds.items())
+    times = ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items() if took >= SHOWN_SECONDS)
     console.print()
     console.print(Rule(style="dim"))
-    console.print(
-        f"[bold green]All {answers} answers are equal.[/bold green] {times} · {sum(seconds.values()):.0f} s in all"
-    )
+    console.print(f"[bold green]All {answers} answers are equal.[/bold green] {sum(seconds.values()):.0f} s: {times}")
 
 
 def say_problem(console: Console, problem: dict[str, Any]) -> None:
@@ -40,7 +40,6 @@ def say_failure(console: Console, text: str) -> None:
 def say_how_to_go_on(console: Console, stage: Stage) -> None:
     """Where everything is, what to try, and how to end it."""
     ids = " ".join(str(program.process.pid) for program in stage.programs)
-    endpoint = f"{stage.url}/v1/workspaces/prod/serving-endpoints/bikes-demand/invocations"
     row = (
         '{"season": 4, "hr": 8, "holiday": 0, "weekday": 2, "workingday": 1, "temp": 0.4, "atemp": 0.4,'
         ' "hum": 0.6, "windspeed": 0.1, "mnth": "Nov", "weathersit": "clear"}'
@@ -57,11 +56,11 @@ def say_how_to_go_on(console: Console, stage: Stage) -> None:
         f"  export CAUSEWAY={stage.url} KEY={stage.key}",
         '  curl -H "Authorization: Bearer $KEY" $CAUSEWAY/v1/me',
         "  curl -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\",
-        f"    {endpoint} \\",
+        "    $CAUSEWAY/v1/workspaces/prod/serving-endpoints/bikes-demand/invocations \\",
         f"    -d '{{\"dataframe_records\": [{row}]}}'",
         "",
         "End it:",
-        f"  kill {ids} && rm -r {stage.folder}",
+        f"  kill {ids}; sleep 5; rm -r {stage.folder}",
     ]
     # For copying into a shell: nothing may be wrapped.
     console.print(Text("\n".join(lines)), soft_wrap=True)

@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 BAR = 46
 LEADERS = 8
@@ -50,7 +51,7 @@ def show_leaderboard(run: dict[str, Any]) -> RenderableType:
         table.add_row(*row, style="bold green" if place == 0 else None)
     parameters = ", ".join(f"{name} {_short(value)}" for name, value in found["best"]["parameters"].items())
     winner = _facts({"winner": f"[bold]{found['best']['learner']}[/bold], {parameters}"})
-    return Group(Text(f"The best of {found['trial_count']} trials", style="bold"), table, winner)
+    return Group(Text(f"The best of {found['trial_count']} trials", style="bold"), table, Text(), winner)
 
 
 def show_metrics(run: dict[str, Any]) -> RenderableType:
@@ -61,7 +62,7 @@ def show_metrics(run: dict[str, Any]) -> RenderableType:
     table.add_row(f"{run['model']} version {run['version']}", *_figures(model), style="bold green")
     table.add_row("linear baseline", *_figures(baseline))
     table.add_row("ratio", f"{model['rmse'] / baseline['rmse']:.2f}", f"{model['mae'] / baseline['mae']:.2f}", "")
-    return Group(table, Text(f"Baseline: {found['baseline']['description']}.", style="dim"))
+    return Group(table, Text(), Text(f"Baseline: {found['baseline']['description']}.", style="dim"))
 
 
 def show_version(run: dict[str, Any]) -> RenderableType:
@@ -92,7 +93,7 @@ def show_publication(publication: dict[str, Any]) -> RenderableType:
             "digest": f"{publication['digest']} [dim]({len(publication['files'])} files)",
         }
     )
-    return Group(facts, table)
+    return Group(facts, Text(), table)
 
 
 def show_acceptance(acceptance: dict[str, Any]) -> RenderableType:
@@ -122,19 +123,26 @@ def show_demand(rows: Sequence[dict[str, Any]], predicted: Sequence[float], true
 
 
 def show_deployment(deployment: dict[str, Any], endpoint: dict[str, Any]) -> RenderableType:
-    """The endpoint as it is now."""
-    return _facts(
-        {
-            "endpoint": f"[bold]{deployment['endpoint']}[/bold] in {deployment['workspace']}",
-            "serves": f"{deployment['model']} version {deployment['version']}",
-            "entity": deployment["served_entity"],
-        }
-    )
+    """The endpoint as it is now, and the digest that ties it to what was published."""
+    table = _table("serves", "version", "as", "traffic", "size", "state", right=(1, 3))
+    for entity in endpoint["served_entities"]:
+        row = [entity["model"], entity["version"], entity["name"], f"{entity['traffic']} %", entity["workload_size"]]
+        table.add_row(*row, entity["state"].removeprefix("DEPLOYMENT_"))
+    facts = {"endpoint": f"[bold]{endpoint['name']}[/bold] in {endpoint['workspace']}, {deployment['state']}"}
+    return Group(_facts({**facts, "digest": deployment["outcome"]["digest"]}), Text(), table)
 
 
 def show_lineage(lineage: dict[str, Any]) -> RenderableType:
-    """The chain as a tree."""
-    return Text(str(lineage))
+    """The graph as a tree from the data on; what several things lead to is drawn below the first of them."""
+    nodes = {node["id"]: node for node in lineage["nodes"]}
+    reached = {edge["to_id"] for edge in lineage["edges"]}
+    drawn: set[str] = set()
+    roots = [
+        _draw(Tree(_name(node)), node, lineage["edges"], nodes, drawn)
+        for node in nodes.values()
+        if node["id"] not in reached
+    ]
+    return Group(*roots)
 
 
 def show_comparison(asked: Sequence[float], served: Sequence[float], tolerance: float) -> tuple[RenderableType, bool]:
@@ -174,6 +182,21 @@ def _table(*names: str, right: tuple[int, ...] = ()) -> Table:
     for number, name in enumerate(names):
         table.add_column(name, justify="right" if number in right else "left")
     return table
+
+
+def _draw(
+    tree: Tree, node: dict[str, Any], edges: Sequence[dict[str, Any]], nodes: dict[str, dict[str, Any]], drawn: set[str]
+) -> Tree:
+    for edge in edges:
+        if edge["from_id"] == node["id"] and edge["to_id"] not in drawn:
+            drawn.add(edge["to_id"])
+            target = nodes[edge["to_id"]]
+            _draw(tree.add(f"[dim]{edge['kind'].replace('_', ' ')}[/dim] {_name(target)}"), target, edges, nodes, drawn)
+    return tree
+
+
+def _name(node: dict[str, Any]) -> str:
+    return f"{node['kind'].replace('_', ' ')} [bold]{node['name']}[/bold] [cyan]{node['workspace']}[/cyan]"
 
 
 def _bar(guess: float, truth: float) -> Text:

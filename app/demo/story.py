@@ -126,7 +126,7 @@ def trace(story: Story) -> None:
     """Where the endpoint's model comes from, and who did what."""
     lineage = story.caller.get("/v1/lineage", workspace="prod", endpoint=ENDPOINT)
     story.show(pictures.show_lineage(lineage))
-    events = list(story.caller.list_all("/v1/audit-events", project="bikes"))
+    events = list(story.caller.list_all("/v1/audit-events"))
     story.show(pictures.show_audit(events[::-1]))
 
 
