@@ -34,7 +34,7 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
     mlflow.set_registry_uri("databricks-uc")
     client = MlflowClient()
     source, target = parameters["source"], parameters["target"]["model"]
-    _check_source(client, source)
+    _check_source(source)
     with tempfile.TemporaryDirectory() as folder:
         files = manifest.download(source["model"], str(source["version"]), Path(folder))
         digest = manifest.digest(files)
@@ -56,14 +56,11 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
     }
 
 
-def _check_source(client: MlflowClient, source: dict[str, Any]) -> None:
+def _check_source(source: dict[str, Any]) -> None:
     name = f"{source['model']} version {source['version']}"
-    try:
-        found = client.get_model_version(source["model"], str(source["version"]))
-    except MlflowException as fault:
-        if not _is_missing(fault):
-            raise
-        raise Refusal("source-missing", f"There is no {name}. Nothing was copied.", source=source) from fault
+    found = manifest.find_version(source["model"], str(source["version"]))
+    if found is None:
+        raise Refusal("source-missing", f"There is no {name}. Nothing was copied.", source=source)
     if found.status != "READY":
         detail = f"{name} is {found.status}. Only a version that is READY can be copied."
         raise Refusal("source-not-ready", detail, source=source, status=found.status)
@@ -73,7 +70,7 @@ def _ensure_model(client: MlflowClient, target: str) -> None:
     try:
         client.get_registered_model(target)
     except MlflowException as fault:
-        if not _is_missing(fault):
+        if not manifest.is_missing(fault):
             raise
         client.create_registered_model(target)
 
@@ -146,7 +143,3 @@ def _prove(client: MlflowClient, target: str, version: str, wanted: list[File]) 
 def _files_of(model: str, version: str) -> list[File]:
     with tempfile.TemporaryDirectory() as folder:
         return manifest.download(model, version, Path(folder))
-
-
-def _is_missing(fault: MlflowException) -> bool:
-    return fault.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")

@@ -1,4 +1,4 @@
-"""Which files a model version consists of, and one digest for all of them.
+"""Whether a model version is there, which files it consists of, and one digest for all of them.
 
 For the copy, which must prove itself, and for scoring, which must know what it is about to load.
 """
@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TypedDict
 
 import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
-# The mlflow client writes this file beside MLmodel after each download of a registered version, to note
-# where the download came from [MLF models_artifact_repo.py]. It is the client's, not the version's: a
-# manifest never counts it and a copy never carries it (one made by `copy_model_version` may hold one).
+# The mlflow client writes this file beside MLmodel after each download of a model, to note where the download
+# came from [MLF models_artifact_repo.py]. It is the client's, not the version's: a manifest never counts it and a
+# copy never carries it (a version that `register_model` or `copy_model_version` made of a download holds one).
 DOWNLOAD_NOTE = "registered_model_meta"
 
 
@@ -33,6 +36,21 @@ def download(model: str, version: str, folder: Path) -> list[File]:
     mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(folder))
     (folder / DOWNLOAD_NOTE).unlink(missing_ok=True)
     return of_folder(folder)
+
+
+def find_version(model: str, version: str) -> ModelVersion | None:
+    """The registered version, or None where this identity sees none; other refusals are raised as they are."""
+    try:
+        return MlflowClient().get_model_version(model, version)
+    except MlflowException as fault:
+        if not is_missing(fault):
+            raise
+        return None
+
+
+def is_missing(fault: MlflowException) -> bool:
+    """Whether the platform said that there is no such thing: version, model, schema or catalog."""
+    return fault.error_code == "NOT_FOUND" or str(fault.error_code).endswith("_DOES_NOT_EXIST")
 
 
 def of_folder(folder: Path) -> list[File]:

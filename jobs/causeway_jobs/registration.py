@@ -9,7 +9,6 @@ import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.models import ModelSignature
 from sklearn.pipeline import Pipeline
@@ -79,10 +78,11 @@ def register(
     example: pd.DataFrame,
     pins: list[str],
     tags: dict[str, str],
-) -> ModelVersion:
-    """Log the pipeline in the active run and register it with its tags; the registered model is made if missing.
+) -> int:
+    """Log the pipeline in the active run and register it under `name`, made if missing; returns the version.
 
-    Tags go along with the version's creation, so that no version is ever without its origin.
+    In one call, from the local files: `register_model` on a logged model would download them first, and then upload
+    the download's note beside them (see `manifest.DOWNLOAD_NOTE`). Tags follow; until then the run tells the origin.
     """
     logged = mlflow.sklearn.log_model(
         pipeline,
@@ -91,5 +91,9 @@ def register(
         input_example=example,
         pip_requirements=pins,
         serialization_format="cloudpickle",
+        registered_model_name=name,
     )
-    return mlflow.register_model(logged.model_uri, name, tags=tags)
+    client = MlflowClient()
+    for key, value in tags.items():
+        client.set_model_version_tag(name, str(logged.registered_model_version), key, value)
+    return int(logged.registered_model_version)

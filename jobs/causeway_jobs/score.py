@@ -19,7 +19,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 from databricks.sdk import WorkspaceClient
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel
 from mlflow.pyfunc.scoring_server import infer_and_parse_data, parse_csv_input
@@ -75,12 +74,11 @@ def _read_input(workspace: WorkspaceClient, path: str) -> bytes:
 def _fetch(parameters: dict[str, Any], folder: Path) -> str:
     model, version = parameters["model"], str(parameters["version"])
     name = f"{model} version {version}"
-    try:
-        MlflowClient().get_model_version(model, version)
-    except MlflowException as fault:
-        if fault.error_code not in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
-            raise
-        raise Refusal("model-missing", f"There is no {name} for this identity. Nothing was loaded.") from fault
+    found = manifest.find_version(model, version)
+    if found is None or found.status != "READY":
+        status = found.status if found else None
+        detail = f"There is no {name} that is READY and that this identity sees. Nothing was loaded."
+        raise Refusal("model-missing", detail, model=model, version=version, status=status)
     digest, wanted = manifest.digest(manifest.download(model, version, folder)), parameters["digest"]
     if wanted and digest != wanted:
         detail = f"The files of {name} are not the ones that were asked for. Nothing was loaded."

@@ -153,7 +153,7 @@ def _register(
     }
     version = registration.register(outcome.pipeline, parameters["model"], signature, example, pins, tags)
     return {
-        "version": int(version.version),
+        "version": version,
         "signature": {
             "inputs": [{"name": spec.name, "type": spec.type.name} for spec in signature.inputs.inputs],
             "outputs": [{"name": spec.name, "type": spec.type.name} for spec in signature.outputs.inputs],
