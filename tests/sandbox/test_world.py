@@ -8,16 +8,10 @@ import pytest
 from databricks.sdk.errors import NotFound, PermissionDenied
 from databricks.sdk.service.catalog import PermissionsChange as Grant
 from databricks.sdk.service.catalog import Privilege
-from databricks.sdk.service.sharing import (
-    AuthenticationType,
-    PermissionsChange,
-    SharedDataObject,
-    SharedDataObjectDataObjectType,
-    SharedDataObjectUpdate,
-    SharedDataObjectUpdateAction,
-)
+from databricks.sdk.service.sharing import PermissionsChange, SharedDataObjectUpdateAction
 
-from tests.sandbox.running import Sandbox, unique
+from tests.sandbox.running import Sandbox
+from tests.sandbox.sharing import RECIPIENT, added, changed, mount, share_model
 
 MLFLOW = "/api/2.0/mlflow/unity-catalog"
 
@@ -33,40 +27,6 @@ def await_success(call: Callable[[], Any], seconds: float = 15) -> Any:
             time.sleep(0.05)
 
 
-def share_model(sandbox: Sandbox, name: str) -> tuple[str, str]:
-    """(share, recipient): the model is shared from dev to prod as models.m."""
-    admin, share = sandbox.client("dev"), unique("share")
-    recipients = [one.name for one in admin.recipients.list()]
-    consumer = sandbox.workspaces["prod"]["global_metastore_id"]
-    if "prod" not in recipients:
-        admin.recipients.create("prod", AuthenticationType.DATABRICKS, data_recipient_global_metastore_id=consumer)
-    admin.shares.create(share)
-    change_share(sandbox, share, name, SharedDataObjectUpdateAction.ADD)
-    admin.shares.update_permissions(share, changes=[PermissionsChange(principal="prod", add=["SELECT"])])
-    return share, "prod"
-
-
-def change_share(sandbox: Sandbox, share: str, name: str, action: SharedDataObjectUpdateAction) -> None:
-    shared = SharedDataObject(
-        name=name, data_object_type=SharedDataObjectDataObjectType.MODEL, string_shared_as="models.m"
-    )
-    sandbox.client("dev").shares.update(share, updates=[SharedDataObjectUpdate(action=action, data_object=shared)])
-
-
-def mount(sandbox: Sandbox, share: str) -> str:
-    """The catalog in prod, once it can be made."""
-    admin, catalog = sandbox.client("prod"), unique("shared")
-    provider = await_success(lambda: find_provider(sandbox))
-    await_success(lambda: admin.catalogs.create(catalog, provider_name=provider, share_name=share))
-    return catalog
-
-
-def find_provider(sandbox: Sandbox) -> str:
-    wanted = sandbox.workspaces["dev"]["global_metastore_id"]
-    found = sandbox.client("prod").providers.list(data_provider_global_metastore_id=wanted)
-    return str(next(iter(found)).name)
-
-
 @pytest.fixture
 def name(sandbox: Sandbox) -> str:
     """A model in dev with one ready version."""
@@ -76,7 +36,7 @@ def name(sandbox: Sandbox) -> str:
 
 
 def test_a_shared_model_is_read_in_the_other_workspace_and_changed_by_nobody(sandbox: Sandbox, name: str) -> None:
-    share, _ = share_model(sandbox, name)
+    share = share_model(sandbox, name)
     shared = f"{mount(sandbox, share)}.models.m"
     admin = sandbox.client("prod")
     assert await_success(lambda: admin.model_versions.get(shared, 1)).status.value == "READY"
@@ -99,7 +59,7 @@ def test_a_shared_model_is_read_in_the_other_workspace_and_changed_by_nobody(san
 
 
 def test_in_a_shared_catalog_the_consumers_grants_count(sandbox: Sandbox, name: str) -> None:
-    share, _ = share_model(sandbox, name)
+    share = share_model(sandbox, name)
     catalog = mount(sandbox, share)
     person, shared = sandbox.person("prod"), f"{catalog}.models.m"
     with pytest.raises(PermissionDenied):
@@ -115,7 +75,7 @@ def test_what_is_added_is_seen_later_and_what_is_taken_away_is_gone_at_once(slow
     sandbox = slow_sandbox
     name = f"{sandbox.schema('dev')}.m"
     sandbox.version("dev", name)
-    share, recipient = share_model(sandbox, name)
+    share = share_model(sandbox, name)
     catalog = mount(sandbox, share)
     dev, prod, shared = sandbox.client("dev"), sandbox.client("prod"), f"{catalog}.models.m"
     await_success(lambda: prod.model_versions.get(shared, 1))
@@ -127,14 +87,14 @@ def test_what_is_added_is_seen_later_and_what_is_taken_away_is_gone_at_once(slow
     dev.model_versions.delete(name, 1)
     with pytest.raises(NotFound):
         prod.model_versions.get(shared, 1)
-    change_share(sandbox, share, name, SharedDataObjectUpdateAction.REMOVE)
+    dev.shares.update(share, updates=changed(SharedDataObjectUpdateAction.REMOVE, name))
     with pytest.raises(NotFound):
         prod.registered_models.get(shared)
-    change_share(sandbox, share, name, SharedDataObjectUpdateAction.ADD)
+    dev.shares.update(share, updates=added(name, string_shared_as="models.m"))
     with pytest.raises(NotFound):
         prod.registered_models.get(shared)
     await_success(lambda: prod.registered_models.get(shared))
-    dev.shares.update_permissions(share, changes=[PermissionsChange(principal=recipient, remove=["SELECT"])])
+    dev.shares.update_permissions(share, changes=[PermissionsChange(principal=RECIPIENT, remove=["SELECT"])])
     with pytest.raises(NotFound):
         prod.registered_models.get(shared)
 
