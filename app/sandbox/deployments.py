@@ -49,7 +49,7 @@ def forget_all(world: World) -> None:
 
 
 def find_server(world: World, workspace: Workspace, entity: Document) -> Document:
-    """What is known of the entity's server: state, message, build_log, log; also when it does not run any more."""
+    """What is known of the entity's server: state, message, build_log; also when it does not run any more."""
     kept = world.state.find("model-server", workspace.name, entity["id"]) or {
         "state": model_servers.CREATING,
         "message": "Creating",
@@ -59,7 +59,15 @@ def find_server(world: World, workspace: Workspace, entity: Document) -> Documen
     server = model_servers.find(entity["id"])
     if server is None:
         return kept
-    return {**kept, "state": server.state, "message": server.message, "log": server.folder.printed()}
+    return {**kept, "state": server.state, "message": server.message}
+
+
+def read_log(world: World, workspace: Workspace, entity: Document) -> str:
+    """What the entity's server printed, in all its lives."""
+    server = model_servers.find(entity["id"])
+    if server is not None:
+        return server.folder.printed()
+    return str(find_server(world, workspace, entity)["log"])
 
 
 def _deploy(world: World, workspace: Workspace, name: str) -> None:
@@ -126,7 +134,7 @@ def _note_failure(world: World, workspace: Workspace, entities: list[Document]) 
         known = find_server(world, workspace, entity)
         if known["state"] != model_servers.FAILED:
             known |= {"state": model_servers.ABORTED, "message": "Aborted, because another served entity failed."}
-        _note(world, workspace, entity, **known)
+        _note(world, workspace, entity, **{**known, "log": read_log(world, workspace, entity)})
 
 
 def _note(world: World, workspace: Workspace, entity: Document, **known: Any) -> None:

@@ -1,6 +1,7 @@
 """What does an endpoint answer? Queries, sent to one served entity: by the traffic split, or by name."""
 
 import random
+from dataclasses import dataclass
 
 import httpx
 from starlette.responses import Response
@@ -15,45 +16,54 @@ LIMIT_BYTES = 16 * 1024 * 1024
 _clients: dict[str, httpx.AsyncClient] = {}
 
 
+@dataclass(frozen=True)
+class Active:
+    """An active configuration: entities by name, traffic in percent, whether there can be too much of it."""
+
+    entities: dict[str, Document]
+    traffic: dict[str, int]
+    limited: bool
+
+
 @routes.post("/serving-endpoints/{name}/invocations")
 async def query_endpoint(call: Call) -> Response:
     """One entity, drawn by the traffic split: a coin toss per request."""
-    entities, routes_ = await call.run(_find_entities, call)
-    name = random.choices(list(routes_), weights=list(routes_.values()))[0]  # noqa: S311 - no secret depends on it
-    return await _answer(call, entities[name])
+    active = await call.run(_find_active, call)
+    [name] = random.choices(list(active.traffic), weights=list(active.traffic.values()))  # noqa: S311  no secret
+    return await _answer(call, active.entities[name], active.limited)
 
 
 @routes.post("/serving-endpoints/{name}/served-models/{served_model_name}/invocations")
 async def query_served_entity(call: Call) -> Response:
     """The named entity, whatever the traffic split says [DOC]."""
-    entities, _ = await call.run(_find_entities, call)
+    active = await call.run(_find_active, call)
     name = call.params["served_model_name"]
-    if name not in entities:
+    if name not in active.entities:
         message = f"Served model '{name}' does not exist in endpoint '{call.params['name']}'."
         raise errors.PlatformError(404, "RESOURCE_DOES_NOT_EXIST", message)
-    return await _answer(call, entities[name])
+    return await _answer(call, active.entities[name], active.limited)
 
 
-def _find_entities(call: Call) -> tuple[dict[str, Document], dict[str, int]]:
-    """The entities by name and the traffic of the active configuration."""
+def _find_active(call: Call) -> Active:
     name = call.params["name"]
     endpoint = serving_endpoints.find(call, name, "CAN_QUERY")
     if endpoint["config"] is None:
         raise _unavailable(f"Endpoint '{name}' is not ready yet.")
     entities = {entity["name"]: entity for entity in endpoint["config"]["entities"]}
-    if not call.world.settings.serve_withdrawn:
+    settings = call.world.settings
+    if not settings.serve_withdrawn:
         for entity in entities.values():
             model = models.find(call, entity["entity_name"])
             models.find_version(call, model, int(entity["entity_version"]))
-    return entities, endpoint["config"]["routes"]
+    return Active(entities, endpoint["config"]["routes"], settings.limit_concurrency)
 
 
-async def _answer(call: Call, entity: Document) -> Response:
+async def _answer(call: Call, entity: Document, limited: bool) -> Response:
     body = await _read_body(call)
     server = model_servers.find(entity["id"])
     if server is None or server.state != model_servers.READY:
         raise _unavailable(f"The served entity '{entity['name']}' is not ready.")
-    if server.in_flight >= server.concurrency and call.world.settings.limit_concurrency:
+    if limited and server.in_flight >= server.concurrency:
         raise errors.PlatformError(
             429, "REQUEST_LIMIT_EXCEEDED", "Exceeded the maximum number of parallel requests; retry later."
         )

@@ -97,13 +97,9 @@ def get_output(call: Call) -> RunOutput:
             "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each "
             "individual task run instead."
         )
-    return RunOutput(
-        metadata=Run(**_shape(call, run)),
-        logs=run["logs"],
-        logs_truncated=False if run["logs"] is not None else None,
-        error=run["error"],
-        error_trace=run["error_trace"],
-    )
+    output = runs.find_output(call.world, call.workspace, run["run_id"])
+    truncated = None if output["logs"] is None else False
+    return RunOutput(metadata=Run(**_shape(call, run)), logs_truncated=truncated, **output)
 
 
 @routes.post(BASE + "/cancel", body={"run_id!": int})

@@ -135,10 +135,11 @@ def end(process: BaseProcess) -> None:
 
 def end_all(_: World) -> None:
     """Ends every process that was started here and still runs, and removes all folders."""
-    with _looking:
+    if _looking.acquire(timeout=1):  # not while the first process waits for the imports: it is ended by its watcher
         running = multiprocessing.active_children()
-    for process in running:
-        end(process)
+        _looking.release()
+        for process in running:
+            end(process)
     shutil.rmtree(_root, ignore_errors=True)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import PurePosixPath
 from typing import Any
@@ -50,7 +50,7 @@ def add(world: World, workspace: Workspace, submitted: Document) -> int:
     run: Document = {
         **submitted,
         **dict.fromkeys(("execution_time", "end_time")),
-        **dict.fromkeys(("result", "code", "type", "error", "error_trace", "logs")),
+        **dict.fromkeys(("result", "code", "type")),
         "run_id": run_id,
         "task_run_id": run_id + 1,
         "job_id": 10**14 + number,
@@ -67,10 +67,14 @@ def add(world: World, workspace: Workspace, submitted: Document) -> int:
 
 
 def find(world: World, workspace: Workspace, run_id: int) -> Document | None:
-    """The run with this id, or the one whose task run has it."""
-    return world.state.find("run", workspace.name, str(run_id)) or next(
-        (run for _, run in world.state.list_all("run", workspace.name) if run["task_run_id"] == run_id), None
-    )
+    """The run with this id, or the one whose task run has it, which is the number behind it."""
+    return _get(world, workspace, run_id) or _get(world, workspace, run_id - 1)
+
+
+def find_output(world: World, workspace: Workspace, run_id: int) -> Document:
+    """What the run printed, and how it failed; all None until it has ended."""
+    kept = world.state.find("run-output", workspace.name, str(run_id))
+    return kept or dict.fromkeys(("logs", "error", "error_trace"))
 
 
 def cancel(world: World, workspace: Workspace, run_id: int) -> None:
@@ -238,11 +242,13 @@ def _finish(world: World, workspace: Workspace, run_id: int, outcome: Outcome) -
         run = _get(world, workspace, run_id)
         if run is None:
             return
-        told = dict(vars(outcome))
         if run["state"] == "TERMINATING":
-            told |= vars(_cancelled()) | {"logs": outcome.logs}
+            outcome = replace(_cancelled(), logs=outcome.logs)
+        told = asdict(outcome)
+        output = {name: told.pop(name) for name in ("logs", "error", "error_trace")}
+        world.state.put("run-output", workspace.name, str(run_id), output)
         _change(world, workspace, run_id, **told, state="TERMINATED", end_time=now_ms())
-        _record(world, workspace, run, "job-run-ended", result=told["result"], code=told["code"])
+        _record(world, workspace, run, "job-run-ended", result=outcome.result, code=outcome.code)
 
 
 def _record(world: World, workspace: Workspace, run: Document, kind: str, **details: Any) -> None:

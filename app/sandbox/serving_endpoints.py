@@ -145,13 +145,13 @@ def change_tags(call: Call) -> dict[str, Any]:
 @routes.get(_LOGS + "/build-logs")
 def get_build_logs(call: Call) -> dict[str, Any]:
     """How the entity's image was built, or why it was not."""
-    return {"logs": _find_server(call)["build_log"]}
+    return {"logs": deployments.find_server(call.world, call.workspace, _find_entity(call))["build_log"]}
 
 
 @routes.get(_LOGS + "/logs")
 def get_logs(call: Call) -> dict[str, Any]:
     """What the entity's server printed."""
-    return {"logs": _find_server(call)["log"]}
+    return {"logs": deployments.read_log(call.world, call.workspace, _find_entity(call))}
 
 
 def find(call: Call, name: str, level: str) -> Document:
@@ -181,12 +181,12 @@ def _change_config(call: Call, name: str, endpoint: Document, wanted: Document) 
     deployments.begin(call.world, call.workspace, name)
 
 
-def _find_server(call: Call) -> Document:
+def _find_entity(call: Call) -> Document:
     endpoint = find(call, call.params["name"], "CAN_VIEW")
     served = call.params["served_model_name"]
     for config in (endpoint["pending"], endpoint["config"]):
         for entity in (config or {}).get("entities", []):
             if entity["name"] == served:
-                return deployments.find_server(call.world, call.workspace, entity)
+                return dict(entity)
     message = f"Served model '{served}' does not exist in endpoint '{call.params['name']}'."
     raise errors.PlatformError(404, "RESOURCE_DOES_NOT_EXIST", message)

@@ -16,11 +16,12 @@ from tests.sandbox.serving.endpoints import (
     make_model,
     put_version,
     query,
+    save_model,
     servers_of,
     settled,
     state_of,
 )
-from tests.sandbox.sharing import wait_for
+from tests.sandbox.sharing import mount, share_model, wait_for
 
 # A model that tells what its process can see.
 SPY = """
@@ -110,20 +111,24 @@ def test_endpoints_come_back_after_the_sandbox_was_killed_and_no_server_outlives
     wait_for(lambda: not any(process.is_running() for process in running))
 
 
-def test_a_withdrawn_version_goes_on_serving_but_no_update_takes_it(
+def test_a_version_that_the_provider_withdrew_goes_on_serving_but_no_update_takes_it(
     start_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
-    sandbox = start_sandbox()
-    model, admin = make_model(sandbox, tmp_path), sandbox.client("prod")
+    sandbox = start_sandbox("--visibility-seconds", "0.1")
+    source = f"{sandbox.schema('dev')}.m"
+    put_version(sandbox, "dev", source, save_model(tmp_path / "model", 2.0))
+    model, admin = f"{mount(sandbox, share_model(sandbox, source))}.models.m", sandbox.client("prod")
     create(admin, "bikes", entity(model, 1))
     settled(admin, "bikes")
-    admin.model_versions.delete(model, 1)
+    sandbox.client("dev").model_versions.delete(source, 1)
     assert query(admin, "bikes").predictions == pytest.approx([2.0, 4.0])
     with pytest.raises(NotFound):
         admin.serving_endpoints.update_config("bikes", served_entities=[entity(model, 1)])
     sandbox.stop()
     sandbox.start()
-    wait_for(lambda: state_of(sandbox.client("prod"), "bikes") == "DEPLOYMENT_READY")
+    admin = sandbox.client("prod")
+    wait_for(lambda: state_of(admin, "bikes") == "DEPLOYMENT_READY")
+    assert query(admin, "bikes").predictions == pytest.approx([2.0, 4.0])
     sandbox.call("prod", "PATCH", "/__sandbox/settings", json={"serve_withdrawn": False})
     with pytest.raises(NotFound):
-        query(sandbox.client("prod"), "bikes")
+        query(admin, "bikes")
