@@ -66,10 +66,12 @@ def _missing(workspace: str, run_id: int) -> UpstreamNotFound:
 
 def _as_run(run_id: int, run: PlatformRun) -> Run:
     task = run.tasks[0] if run.tasks else None
-    # A parent whose task failed reads INTERNAL_ERROR with FAILED; the task itself tells how it ended [DOC cli].
     own = run.state or RunState()
     ended = own.life_cycle_state in ENDED or (own.life_cycle_state is None and bool(run.end_time))
-    told = task.state if ended and task is not None and task.state and task.state.life_cycle_state in ENDED else own
+    # A parent whose task failed reads INTERNAL_ERROR with FAILED; the task itself tells how it ended [DOC cli].
+    told = own
+    if ended and task and task.state and task.state.life_cycle_state in ENDED:
+        told = own if task.state.result_state is RunResultState.SUCCESS else task.state
     return Run(
         run_id=run_id,
         task_run_id=(task.run_id if task is not None else None) or run_id,
@@ -90,8 +92,8 @@ def _read_state(
         return "PENDING" if own.life_cycle_state in WAITING else "RUNNING"
     if STOPPED & {own.result_state, told.result_state}:
         return "CANCELLED"
-    both = {own.life_cycle_state, told.life_cycle_state} <= {RunLifeCycleState.TERMINATED, None}
-    return "SUCCEEDED" if both and {own.result_state, told.result_state} == {RunResultState.SUCCESS} else "FAILED"
+    whole = own.life_cycle_state is RunLifeCycleState.TERMINATED and own.result_state is RunResultState.SUCCESS
+    return "SUCCEEDED" if whole and told is own else "FAILED"
 
 
 def _read_end(told: RunState) -> str:

@@ -19,6 +19,7 @@ from app.errors import (
     WorkspaceTimeout,
     WorkspaceUnavailable,
 )
+from app.workspaces import credentials
 from app.workspaces.clients import connected, get_connection
 from tests.workspaces.conftest import Answer, Asked, Configure, Stub
 
@@ -194,6 +195,17 @@ def test_a_failed_sign_in_says_so_after_one_request_and_the_call_is_not_made(
         ask()
     assert [asked.path for asked in stub.asked] == ["/oidc/v1/token"]
     assert "secret-of-control" not in str(raised.value.as_dict())  # type: ignore[attr-defined]
+
+
+def test_a_sign_in_that_gets_no_answer_ends_by_itself(
+    configure: Configure, oauth: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "SIGN_IN_TIMEOUT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        configure(dev={"host": f"http://127.0.0.1:{silent.getsockname()[1]}", "auth": oauth})
+        with pytest.raises(WorkspaceTimeout) as raised:
+            ask()
+    assert raised.value.fields["action"] == "signing in"
 
 
 def test_a_missing_secret_is_named_as_such_without_its_place(
