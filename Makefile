@@ -31,7 +31,7 @@ test: install ## Run every test
 check: install ## Lint, types, import contracts, committed documents
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy app jobs tests migrations
-	$(BIN)/lint-imports
+	PYTHONPATH=jobs $(BIN)/lint-imports
 
 lock: ## Write requirements.lock anew (names, versions, hashes; no addresses)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --universal --generate-hashes \

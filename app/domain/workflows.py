@@ -41,12 +41,15 @@ Body = Callable[[Work], Awaitable[Outcome]]
 
 @dataclass(frozen=True)
 class Workflow:
-    """A kind of operation: its record's table, the engine's workflow, and what failure does to the record."""
+    """A kind of operation: its record's table, the engine's workflow, and what a bad end does to the record.
+
+    `failed` None gives the record the state in which the operation ended.
+    """
 
     kind: str
     table: type[Record]
     run: Callable[[str], Awaitable[None]]
-    failed: dict[str, Any]
+    failed: dict[str, Any] | None
 
 
 workflows: dict[str, Workflow] = {}
@@ -55,8 +58,8 @@ workflows: dict[str, Workflow] = {}
 def register(kind: str, table: type[Record], failed: dict[str, Any] | None = None) -> Callable[[Body], Workflow]:
     """Make `body` the workflow of the operations of `kind`; the kind is stored, so it never changes.
 
-    A problem that the body raises ends the operation as FAILED and changes its record by `failed`
-    (`{"state": "FAILED"}` unless given: an operation on an existing record puts its state back).
+    A problem that the body raises ends the operation as FAILED, and the record too. An operation on an existing record
+    gives `failed`, which puts the record's state back.
     """
 
     def wrap(body: Body) -> Workflow:
@@ -71,7 +74,7 @@ def register(kind: str, table: type[Record], failed: dict[str, Any] | None = Non
                 # The outcome is not a step's value (tables are not plain), but it is made of steps' values alone.
                 await durable.step("end", _succeed, operation_id, outcome, quiet=True)
 
-        workflows[kind] = Workflow(kind, table, run, failed if failed is not None else {"state": "FAILED"})
+        workflows[kind] = Workflow(kind, table, run, failed)
         return workflows[kind]
 
     return wrap
@@ -86,7 +89,8 @@ def end(operation_id: str, state: str, error: dict[str, Any] | None, changes: Ch
     if operation is None:
         return
     made = workflows[operation.kind]
-    changes = changes if changes is not None else [(made.table, operation.resource_id, made.failed)]
+    if changes is None:
+        changes = [(made.table, operation.resource_id, made.failed if made.failed is not None else {"state": state})]
     code = {"code": error["code"]} if error else {}
     action = f"{operation.kind} {state.lower()}"
     event = audit.event(operation.principal, action, operation.project, operation.resource_id, operation.id, **code)

@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["training_runs"])
 OWN = (ColumnMissing, DataEmpty, DataNotFound, ProjectNotFound, WorkspaceNotFound, WorkspaceRoleMismatch)
 FullName = Annotated[str, Field(pattern=r"^[\w-]+\.[\w-]+\.[\w-]+$", max_length=255)]
 Column = Annotated[str, Field(min_length=1, max_length=255)]
-Count = Annotated[int, Field(ge=1, le=10_000), Strictly]
+Trials = Annotated[int, Field(ge=2, le=10_000), Strictly]
 
 
 class TrainingRunRequest(Body):
@@ -66,8 +66,8 @@ class TrainingRunRequest(Body):
     """The model families to try."""
     budget_seconds: Annotated[int, Field(ge=5, le=86_400), Strictly] | SkipJsonSchema[None] = None
     """How long to search."""
-    max_trials: Count | SkipJsonSchema[None] = None
-    """How many configurations to try, one after another."""
+    max_trials: Trials | SkipJsonSchema[None] = None
+    """How many configurations to try, one after another; FLAML tries none when it may try one."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1), Strictly] = 7
     baseline_categories: Annotated[list[Column], Field(max_length=100)] | SkipJsonSchema[None] = None
     """The columns that the linear baseline one-hot encodes; by default text and integers of few values."""
@@ -83,8 +83,6 @@ class TrainingRunRequest(Body):
 
 class TrainingRunBody(Answer):
     """A training run and, once it has succeeded, what it found."""
-
-    model_config = {**Answer.model_config, "title": "TrainingRun"}
 
     id: str
     project: str

@@ -14,7 +14,19 @@ depends_on = None
 
 
 def upgrade() -> None:
+    create_acceptances()
+    create_api_keys()
+    create_audit_events()
+    create_deployments()
+    create_locks()
+    create_operation_steps()
+    create_operations()
+    create_publications()
+    create_scoring_runs()
+    create_training_runs()
 
+
+def create_acceptances() -> None:
     op.create_table(
         "acceptances",
         sa.Column("id", sa.String(), nullable=False),
@@ -37,6 +49,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_acceptances_created_at"), ["created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_acceptances_project"), ["project"], unique=False)
 
+
+def create_api_keys() -> None:
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(), nullable=False),
@@ -52,6 +66,8 @@ def upgrade() -> None:
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_api_keys_principal"), ["principal"], unique=False)
 
+
+def create_audit_events() -> None:
     op.create_table(
         "audit_events",
         sa.Column("id", sa.String(), nullable=False),
@@ -73,6 +89,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audit_events_principal"), ["principal"], unique=False)
         batch_op.create_index(batch_op.f("ix_audit_events_project"), ["project"], unique=False)
 
+
+def create_deployments() -> None:
     op.create_table(
         "deployments",
         sa.Column("id", sa.String(), nullable=False),
@@ -96,6 +114,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_deployments_endpoint"), ["endpoint"], unique=False)
         batch_op.create_index(batch_op.f("ix_deployments_project"), ["project"], unique=False)
 
+
+def create_locks() -> None:
     op.create_table(
         "locks",
         sa.Column("resource", sa.String(), nullable=False),
@@ -105,6 +125,8 @@ def upgrade() -> None:
     with op.batch_alter_table("locks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_locks_operation_id"), ["operation_id"], unique=False)
 
+
+def create_operation_steps() -> None:
     op.create_table(
         "operation_steps",
         sa.Column("operation_id", sa.String(), nullable=False),
@@ -118,6 +140,9 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("operation_id", "name"),
     )
+
+
+def create_operations() -> None:
     op.create_table(
         "operations",
         sa.Column("id", sa.String(), nullable=False),
@@ -145,6 +170,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_operations_project"), ["project"], unique=False)
         batch_op.create_index(batch_op.f("ix_operations_state"), ["state"], unique=False)
 
+
+def create_publications() -> None:
     op.create_table(
         "publications",
         sa.Column("id", sa.String(), nullable=False),
@@ -170,6 +197,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_publications_model"), ["model"], unique=False)
         batch_op.create_index(batch_op.f("ix_publications_project"), ["project"], unique=False)
 
+
+def create_scoring_runs() -> None:
     op.create_table(
         "scoring_runs",
         sa.Column("id", sa.String(), nullable=False),
@@ -192,6 +221,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_scoring_runs_model"), ["model"], unique=False)
         batch_op.create_index(batch_op.f("ix_scoring_runs_project"), ["project"], unique=False)
 
+
+def create_training_runs() -> None:
     op.create_table(
         "training_runs",
         sa.Column("id", sa.String(), nullable=False),

@@ -29,7 +29,7 @@ def test_a_request_without_a_live_key_learns_nothing_but_that(service: Service, 
 
     body = problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert set(body) == {"type", "code", "title", "status", "detail", "retryable", "instance", "request_id"}
+    assert set(body) == {"errors", "type", "code", "title", "status", "detail", "retryable", "instance", "request_id"}
 
 
 def test_a_key_with_one_wrong_character_is_refused(service: Service) -> None:
@@ -181,7 +181,7 @@ def _train(client: httpx.Client, project: str, model: str) -> httpx.Response:
         "data": "/Volumes/main/trains/files/a.csv",
         "target": "y",
         "model": model,
-        "max_trials": 1,
+        "max_trials": 2,
     }
     return client.post("/v1/training-runs", json=body, headers={"Idempotency-Key": "refused"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -32,7 +33,7 @@ def build(app: FastAPI) -> dict[str, Any]:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["security"] = [{"bearer": []}]
-        app.openapi_schema = _tidy(document)
+        app.openapi_schema = _rename(_tidy(document))
     return app.openapi_schema
 
 
@@ -40,7 +41,17 @@ def _problem_schemas() -> dict[str, Any]:
     models = [(ProblemBody, "serialization"), (ProblemError, "serialization")]
     _, described = models_json_schema(models, ref_template=TEMPLATE)  # type: ignore[arg-type]
     definitions = described["$defs"]
-    return {"Problem": definitions["ProblemBody"], "ProblemError": definitions["ProblemError"]}
+    return {name: definitions[name] for name in ("ProblemBody", "ProblemError")}
+
+
+def _rename(document: dict[str, Any]) -> dict[str, Any]:
+    """A response's class is called `OperationBody`, beside the domain's `Operation`; clients know it as `Operation`."""
+    text = json.dumps(document)
+    for name in document["components"]["schemas"]:
+        if name.endswith("Body"):
+            text = text.replace(f'"{name}"', f'"{name[:-4]}"').replace(f'/{name}"', f'/{name[:-4]}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
 def _tidy(node: Any, is_properties: bool = False) -> Any:

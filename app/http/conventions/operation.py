@@ -61,8 +61,6 @@ class OperationStep(Response):
 class OperationBody(Response):
     """Slow work that was accepted; poll it until `done`."""
 
-    model_config = {**Response.model_config, "title": "Operation"}
-
     id: str
     kind: str = Field(examples=["publish"])
     """What is being done; further kinds may come."""

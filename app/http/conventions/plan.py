@@ -29,8 +29,6 @@ class PlanChange(Response):
 class PlanBody(Response):
     """What the same request would do as a POST without `:plan`."""
 
-    model_config = {**Response.model_config, "title": "Plan"}
-
     checks: list[PlanCheck]
     changes: list[PlanChange]
     readers: list[str]

@@ -46,7 +46,7 @@ class ProblemError(Response):
 class ProblemBody(Response):
     """An error that a caller can act on (RFC 9457); every value in `detail` is also a member of its own."""
 
-    model_config = ConfigDict(title="Problem", extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["/problems/model-version-not-ready"])
     """Where the problem is explained to people."""
@@ -105,7 +105,7 @@ def install(app: FastAPI) -> None:
 def answer(request: Request, problem: Problem, extra: dict[str, Any] | None = None) -> JSONResponse:
     """The response for a problem of this request."""
     request_id = getattr(request.state, "request_id", None)
-    body = {**problem.as_dict(), **(extra or {}), "instance": request.url.path, "request_id": request_id}
+    body = {"errors": [], **problem.as_dict(), **(extra or {}), "instance": request.url.path, "request_id": request_id}
     headers = {}
     if problem.retry_after_seconds is not None:
         headers["Retry-After"] = str(problem.retry_after_seconds)

@@ -1,0 +1,267 @@
+"""Training through the API, in a real job as the runner, on the real bike-sharing data."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.sandbox.running import unique
+from tests.two_workspaces import ALICE, BOB, VIEWER, TwoWorkspaces, failed, problem
+
+DATA = Path(__file__).parents[2] / "app/sandbox/data/bikeshare.csv"
+RIDES = "/Volumes/main/bikes/files/rides.csv"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkspaces]:
+    running = TwoWorkspaces(tmp_path_factory.mktemp("training"))
+    upload(running, RIDES, DATA.read_bytes())
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[TwoWorkspaces]:
+    """A world that a test may break."""
+    running = TwoWorkspaces(tmp_path / "own")
+    upload(running, RIDES, DATA.read_bytes())
+    yield running
+    running.stop()
+
+
+def upload(world: TwoWorkspaces, path: str, content: bytes) -> str:
+    answer = world.sandbox.call("dev", "PUT", f"/api/2.0/fs/files{path}?overwrite=true", data=content)
+    assert answer.status_code == 204, answer.text
+    return path
+
+
+def training(**changes: Any) -> dict[str, Any]:
+    body = {
+        "project": "bikes",
+        "workspace": "dev",
+        "data": RIDES,
+        "target": "bikers",
+        "exclude": ["casual", "registered"],
+        "time_column": "day",
+        "model": f"main.bikes.{unique('demand')}",
+        "max_trials": 2,
+        "learners": ["lgbm"],
+    }
+    return {name: value for name, value in {**body, **changes}.items() if value is not None}
+
+
+def runs(world: TwoWorkspaces) -> list[dict[str, Any]]:
+    return world.sandbox.effects("job-run-started")
+
+
+def test_the_registered_model_beats_a_linear_baseline_and_sees_no_leakage(world: TwoWorkspaces) -> None:
+    body = training(max_trials=6, learners=None, baseline_categories=["hr", "weekday", "season"])
+
+    trained = world.record(world.post("training-runs", body))
+
+    outcome = trained["outcome"]
+    assert outcome["metrics"]["rmse"] <= 0.8 * outcome["baseline"]["metrics"]["rmse"]
+    columns = {column["name"] for column in outcome["signature"]["inputs"]}
+    assert {"hr", "weekday", "temp"} <= columns
+    assert not columns & {"casual", "registered", "bikers"}
+    assert trained["version"] == 1
+    assert world.sandbox.client("dev").model_versions.get(trained["model"], 1).status.value == "READY"
+
+
+def test_the_job_runs_as_the_runner_and_never_as_control(world: TwoWorkspaces) -> None:
+    trained = world.record(world.post("training-runs", training()))
+
+    runner = world.grants["DEV_RUNNER_bikes"]
+    assert world.sandbox.client("dev").registered_models.get(trained["model"]).owner == runner
+
+
+def test_a_plan_stores_nothing_and_its_digest_holds_the_caller_to_it(world: TwoWorkspaces) -> None:
+    before = world.alice.get("/v1/operations").json()["items"]
+    body = training()
+
+    plan = world.alice.post("/v1/training-runs:plan", json=body).json()
+
+    assert {change["kind"] for change in plan["changes"]} == {"job", "model version"}
+    assert world.alice.get("/v1/operations").json()["items"] == before
+    problem(world.post("training-runs", {**body, "plan_digest": "sha256:other"}), 409, "plan-stale")
+    assert world.post("training-runs", {**body, "plan_digest": plan["digest"]}).status_code == 202
+
+
+def test_the_same_key_is_the_same_training_and_another_body_is_refused(world: TwoWorkspaces) -> None:
+    body, headers = training(), {"Idempotency-Key": unique("key")}
+    first = world.alice.post("/v1/training-runs", json=body, headers=headers)
+
+    again = world.alice.post("/v1/training-runs", json=body, headers=headers)
+
+    assert again.json()["id"] == first.json()["id"]
+    assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
+    assert first.headers["location"] == f"/v1/operations/{first.json()['id']}"
+    other = world.alice.post("/v1/training-runs", json={**body, "seed": 8}, headers=headers)
+    assert problem(other, 422, "idempotency-key-reused")["operation"] == first.json()["id"]
+    # Another principal's same key is another intent.
+    assert world.service.client(BOB).post("/v1/training-runs", json=body, headers=headers).status_code == 404
+
+
+def test_one_training_of_a_model_at_a_time(world: TwoWorkspaces) -> None:
+    body = training()
+    first = world.post("training-runs", body)
+
+    second = world.post("training-runs", body)
+
+    assert problem(second, 409, "operation-in-progress")["operation"] == first.json()["id"]
+    assert world.end(first)["state"] == "SUCCEEDED"
+    assert world.record(world.post("training-runs", body))["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"target": "byckers"}, 422, "column-missing"),
+        ({"exclude": ["casual", "no such"]}, 422, "column-missing"),
+        ({"time_column": "hour"}, 422, "column-missing"),
+        ({"data": "/Volumes/main/bikes/files/absent.csv"}, 404, "data-not-found"),
+        ({"data": "/Volumes/main/trains/files/rides.csv"}, 403, "not-in-project"),
+        ({"data": "/Volumes/main/bikes/../trains/files/rides.csv"}, 403, "not-in-project"),
+        ({"data": "/Volumes/main/bikes/files/../../trains/files/rides.csv"}, 403, "not-in-project"),
+        ({"data": "rides.csv"}, 403, "not-in-project"),
+        ({"model": "main.trains.demand"}, 403, "not-in-project"),
+        ({"workspace": "mars"}, 404, "workspace-not-found"),
+        ({"project": "trains"}, 404, "project-not-found"),
+        ({"budget_seconds": 30}, 422, "request-invalid"),
+        ({"max_trials": None}, 422, "request-invalid"),
+        ({"model": "demand"}, 422, "request-invalid"),
+        ({"learners": ["magic"]}, 422, "request-invalid"),
+        ({"colour": "red"}, 422, "request-invalid"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_stored(
+    world: TwoWorkspaces, changes: dict[str, Any], status: int, code: str
+) -> None:
+    before = (len(runs(world)), len(world.alice.get("/v1/operations").json()["items"]))
+
+    problem(world.post("training-runs", training(**changes)), status, code)
+    problem(world.alice.post("/v1/training-runs:plan", json=training(**changes)), status, code)
+
+    assert (len(runs(world)), len(world.alice.get("/v1/operations").json()["items"])) == before
+
+
+def test_an_empty_file_is_refused_before_anything_is_stored(world: TwoWorkspaces) -> None:
+    empty = upload(world, "/Volumes/main/bikes/files/empty.csv", b"")
+
+    problem(world.post("training-runs", training(data=empty)), 422, "data-empty")
+
+
+def test_a_viewer_may_look_but_not_train(world: TwoWorkspaces) -> None:
+    viewer = world.service.client(VIEWER)
+
+    refused = problem(world.post("training-runs", training(), client=viewer), 403, "permission-denied")
+
+    assert refused["principal"] == VIEWER
+    assert viewer.get("/v1/training-runs").status_code == 200
+
+
+def test_what_only_the_job_can_see_ends_the_operation_with_its_reason(world: TwoWorkspaces) -> None:
+    body = training(target="weathersit", exclude=None)
+
+    accepted = world.post("training-runs", body)
+
+    error = failed(world.end(accepted), "training-failed")
+    assert error["reason"] == "target-not-numeric"
+    record = world.alice.get(accepted.json()["resource"]["url"]).json()
+    assert (record["state"], record["version"]) == ("FAILED", None)
+
+
+def test_a_cancelled_training_stops_its_job_run(world: TwoWorkspaces) -> None:
+    accepted = world.post("training-runs", training(max_trials=None, budget_seconds=300))
+    wait_for_step(world.alice, accepted, "wait for the train job")
+
+    cancelled = world.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel")
+
+    assert cancelled.status_code == 200
+    ended = world.end(accepted)
+    assert (ended["state"], ended["error"]["code"]) == ("CANCELLED", "operation-cancelled")
+    assert "start the train job" in ended["error"]["left_behind"]
+    assert world.alice.get(ended["resource"]["url"]).json()["state"] == "CANCELLED"
+    assert wait_for_run_end(world, accepted.json()["id"]) == "CANCELED"
+    assert world.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel").json()["state"] == "CANCELLED"
+
+
+def test_a_training_survives_kill_9_of_the_service_with_one_job_run(own: TwoWorkspaces) -> None:
+    accepted = own.post("training-runs", training())
+    wait_for_step(own.alice, accepted, "wait for the train job")
+    own.service.kill()
+
+    own.service.start()
+
+    assert own.record(accepted)["version"] == 1
+    assert len(runs(own)) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/api/2.0/fs/files/Volumes/*"),
+        ("POST", "/api/2.2/jobs/runs/submit"),
+        ("GET", "/api/2.2/jobs/runs/get"),
+    ],
+)
+def test_an_answer_lost_on_the_way_starts_nothing_twice(own: TwoWorkspaces, method: str, path: str) -> None:
+    own.fault(method=method, path=path, kind="lose-answer", times=1)
+
+    trained = own.record(own.post("training-runs", training()))
+
+    assert trained["version"] == 1
+    assert len(runs(own)) == 1
+
+
+def test_a_second_project_sees_nothing_of_the_first(world: TwoWorkspaces) -> None:
+    accepted = world.post("training-runs", training())
+    bob = world.service.client(BOB)
+    operation, record = accepted.json()["id"], accepted.json()["resource"]["url"]
+
+    for path in (f"/v1/operations/{operation}", record):
+        problem(bob.get(path), 404, "record-not-found")
+    problem(bob.post(f"/v1/operations/{operation}:cancel"), 404, "record-not-found")
+    for collection in ("operations", "training-runs", "audit-events"):
+        items = bob.get(f"/v1/{collection}", params={"page_size": 200}).json()["items"]
+        assert [item for item in items if item["project"] == "bikes"] == []
+    assert world.end(accepted)["state"] == "SUCCEEDED"
+
+
+def test_the_trail_tells_who_asked_and_how_it_ended(world: TwoWorkspaces) -> None:
+    accepted = world.post("training-runs", training())
+    world.end(accepted)
+
+    events = world.alice.get("/v1/audit-events", params={"operation_id": accepted.json()["id"]}).json()["items"]
+
+    assert [(event["principal"], event["action"]) for event in events] == [
+        (ALICE, "train succeeded"),
+        (ALICE, "train requested"),
+    ]
+    assert events[1]["request_id"] == accepted.headers["x-request-id"]
+
+
+def wait_for_step(client: httpx.Client, accepted: httpx.Response, name: str) -> None:
+    assert accepted.status_code == 202, accepted.text
+    deadline = time.monotonic() + 60
+    while True:
+        body = client.get(f"/v1/operations/{accepted.json()['id']}").json()
+        if any(step["name"] == name for step in body["steps"]):
+            return
+        assert not body["done"], body
+        assert time.monotonic() < deadline, body
+        time.sleep(0.05)
+
+
+def wait_for_run_end(world: TwoWorkspaces, operation_id: str) -> str:
+    deadline = time.monotonic() + 60
+    while True:
+        (run,) = [run for run in world.sandbox.client("dev").jobs.list_runs() if operation_id in str(run.run_name)]
+        assert run.state is not None
+        if run.state.result_state is not None:
+            return run.state.result_state.value
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
