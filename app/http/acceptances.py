@@ -103,8 +103,6 @@ class VisibleModel(Answer):
 class AcceptanceBody(Answer):
     """A provider's share as a catalog of the consumer."""
 
-    model_config = {**Answer.model_config, "title": "Acceptance"}
-
     id: str
     project: str
     operation_id: str

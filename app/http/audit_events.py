@@ -22,8 +22,6 @@ router = APIRouter(prefix="/v1", tags=["audit_events"])
 class AuditEventBody(Response):
     """One thing that was done or refused; written in the same transaction as the change."""
 
-    model_config = {**Response.model_config, "title": "AuditEvent"}
-
     id: str
     created_at: Time
     principal: str

@@ -19,8 +19,6 @@ router = APIRouter(prefix="/v1/workspaces/{workspace:id}/catalogs", tags=["catal
 class CatalogBody(Response):
     """A catalog."""
 
-    model_config = {**Response.model_config, "title": "Catalog"}
-
     name: str
     kind: str | None
     """The platform's word, such as `DELTASHARING_CATALOG` for one made from a share."""

@@ -78,8 +78,6 @@ class DeploymentRequest(Body):
 class DeploymentBody(Answer):
     """A deployment: what was asked for, and what was verified."""
 
-    model_config = {**Answer.model_config, "title": "Deployment"}
-
     id: str
     project: str
     operation_id: str

@@ -35,8 +35,6 @@ class ModelSummary(Response):
 class ModelBody(ModelSummary):
     """A registered model with its aliases."""
 
-    model_config = {**Response.model_config, "title": "Model"}
-
     aliases: dict[str, int]
     """The version that each alias points to now."""
 
@@ -75,8 +73,6 @@ class ModelSignature(Response):
 
 class ModelVersionBody(ModelVersionSummary):
     """A version, and what it says of itself."""
-
-    model_config = {**Response.model_config, "title": "ModelVersion"}
 
     signature: ModelSignature | None
     """Null when it has none."""

@@ -18,8 +18,6 @@ router = APIRouter(prefix="/v1", tags=["projects"])
 class ProjectBody(Response):
     """A team's part of the configuration, as far as the caller needs it."""
 
-    model_config = {**Response.model_config, "title": "Project"}
-
     name: str
     roles: list[str]
     """The caller's roles in it."""

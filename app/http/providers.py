@@ -19,8 +19,6 @@ router = APIRouter(prefix="/v1/workspaces/{workspace:id}/providers", tags=["prov
 class ProviderBody(Response):
     """A metastore that shares with this one."""
 
-    model_config = {**Response.model_config, "title": "Provider"}
-
     name: str
     """The name that the platform gave it; it is found by its sharing identifier."""
     sharing_identifier: str | None

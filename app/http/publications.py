@@ -115,8 +115,6 @@ class CopiedFile(Answer):
 class PublicationBody(Answer):
     """A model version for one audience."""
 
-    model_config = {**Answer.model_config, "title": "Publication"}
-
     id: str
     project: str
     operation_id: str

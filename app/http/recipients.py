@@ -27,8 +27,6 @@ class AudienceReference(Response):
 class RecipientBody(Response):
     """A metastore that can be shared with."""
 
-    model_config = {**Response.model_config, "title": "Recipient"}
-
     name: str
     sharing_identifier: str | None
     workspace: str | None

@@ -86,8 +86,6 @@ class ScoringRunRequest(Body):
 class ScoringRunBody(Answer):
     """A scoring run; what it predicted is at `/predictions`, for invokers alone."""
 
-    model_config = {**Answer.model_config, "title": "ScoringRun"}
-
     id: str
     project: str
     operation_id: str

@@ -43,8 +43,6 @@ class ServedEntity(Answer):
 class ServingEndpointBody(Answer):
     """A serving endpoint as its workspace describes it now."""
 
-    model_config = {**Answer.model_config, "title": "ServingEndpoint"}
-
     name: str
     workspace: str
     project: str

@@ -43,8 +43,6 @@ class SharedObject(Response):
 class ShareBody(ShareSummary):
     """A share, what is in it, and who reads it."""
 
-    model_config = {**Response.model_config, "title": "Share"}
-
     objects: list[SharedObject]
     readers: list[str]
     """The recipients with SELECT, each of whom sees all of it."""

@@ -49,8 +49,6 @@ class Metastore(Response):
 class WorkspaceBody(WorkspaceSummary):
     """A workspace as configured, and as it is now."""
 
-    model_config = {**Response.model_config, "title": "Workspace"}
-
     reachable: bool
     """Whether it answered just now."""
     identity: str | None
