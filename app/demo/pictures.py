@@ -124,11 +124,14 @@ def show_demand(rows: Sequence[dict[str, Any]], predicted: Sequence[float], true
 
 def show_deployment(deployment: dict[str, Any], endpoint: dict[str, Any]) -> RenderableType:
     """The endpoint as it is now, and the digest that ties it to what was published."""
-    table = _table("serves", "version", "as", "traffic", "size", "state", right=(1, 3))
+    table = _table("serves version", "as", "traffic", "size", "state", right=(0, 2))
     for entity in endpoint["served_entities"]:
-        row = [entity["model"], entity["version"], entity["name"], f"{entity['traffic']} %", entity["workload_size"]]
+        row = [entity["version"], entity["name"], f"{entity['traffic']} %", entity["workload_size"]]
         table.add_row(*row, entity["state"].removeprefix("DEPLOYMENT_"))
-    facts = {"endpoint": f"[bold]{endpoint['name']}[/bold] in {endpoint['workspace']}, {deployment['state']}"}
+    facts = {
+        "endpoint": f"[bold]{endpoint['name']}[/bold] in {endpoint['workspace']}, {deployment['state']}",
+        "model": f"{deployment['model']} version {deployment['version']}",
+    }
     return Group(_facts({**facts, "digest": deployment["outcome"]["digest"]}), Text(), table)
 
 

@@ -116,7 +116,7 @@ def deploy(story: Story) -> None:
     body = {"workspace": "prod", "endpoint": ENDPOINT, "model": story.catalog_model, "version": story.version}
     deployment = story.perform("/v1/deployments", **body)
     path = f"/v1/workspaces/prod/serving-endpoints/{ENDPOINT}"
-    with doing(story.console, f"POST {path}/invocations, {len(story.rows)} rows"):
+    with doing(story.console, f"ask the endpoint about {len(story.rows)} rows"):
         answer = story.caller.post(f"{path}/invocations", {"dataframe_records": story.rows})
     story.served = [_as_number(prediction) for prediction in answer["predictions"]]
     story.show(pictures.show_deployment(deployment, story.caller.get(path)))
