@@ -61,7 +61,9 @@ def begin(caller: Caller, key: Key, scoring: Scoring, plan_digest: str | None) -
     """
     looked = _look(caller, scoring)
     require(looked.plan, plan_digest)
-    folder = jobs.folder(jobs.get_volume(scoring.project, scoring.workspace), key.operation_id, ACTION)
+    # Kept with the operation: the configuration may change while it is under way.
+    runner, volume = (find(scoring.project, scoring.workspace) for find in (jobs.get_runner, jobs.get_volume))
+    folder = jobs.folder(volume, key.operation_id, ACTION)
     source: dict[str, Any] = {"path": scoring.data}
     if looked.content is not None and scoring.rows is not None:
         sha256 = hashlib.sha256(looked.content).hexdigest()
@@ -80,6 +82,7 @@ def begin(caller: Caller, key: Key, scoring: Scoring, plan_digest: str | None) -
     )
     named = {name: getattr(scoring, name) for name in ("project", "workspace", "model", "version")}
     request = {**named, "input": source, "output": record.output_path, "digest": looked.digest}
+    request |= {"runner": runner, "volume": volume}
     return start(score, key, caller, scoring.project, request, record)
 
 
@@ -93,9 +96,9 @@ async def score(work: Work) -> Outcome:
     job = Job(
         name=ACTION,
         workspace=request["workspace"],
-        volume=jobs.get_volume(request["project"], request["workspace"]),
+        volume=request["volume"],
         parameters={**parameters, "operation_id": work.id, "input": request["input"]["path"]},
-        run_as=jobs.get_runner(request["project"], request["workspace"]),
+        run_as=request["runner"],
         refused=ScoringFailed,
         timeout_seconds=TIMEOUT_SECONDS,
         requirements=requirements,

@@ -64,7 +64,9 @@ def plan(caller: Caller, training: Training) -> Plan:
 def begin(caller: Caller, key: Key, training: Training, plan_digest: str | None) -> Operation:
     """Check as `plan` does, then accept the training; one training of a registered model at a time."""
     require(plan(caller, training), plan_digest)
-    request = asdict(training)
+    asked = asdict(training)
+    # Kept with the operation: the configuration may change while it is under way.
+    runner, volume = (find(training.project, training.workspace) for find in (jobs.get_runner, jobs.get_volume))
     record = TrainingRun(
         id=key.record_id("trn"),
         project=training.project,
@@ -72,8 +74,9 @@ def begin(caller: Caller, key: Key, training: Training, plan_digest: str | None)
         created_by=caller.principal,
         workspace=training.workspace,
         model=training.model,
-        request=request,
+        request=asked,
     )
+    request = {"training": asked, "runner": runner, "volume": volume}
     lock = f"{training.workspace}/models/{training.model}"
     return start(train, key, caller, training.project, request, record, lock)
 
@@ -81,9 +84,10 @@ def begin(caller: Caller, key: Key, training: Training, plan_digest: str | None)
 @register("train", TrainingRun)
 async def train(work: Work) -> Outcome:
     """Run the training job as the runner, and keep what it found out."""
-    training = Training(**work.request)
+    asked = work.request["training"]
+    training = Training(**asked)
     parameters = {
-        **{name: value for name, value in work.request.items() if name not in {"workspace"}},
+        **{name: value for name, value in asked.items() if name != "workspace"},
         "operation_id": work.id,
         "experiment": f"/Shared/causeway/{training.project}",
         "tags": {"causeway_operation": work.id, "causeway_project": training.project},
@@ -92,9 +96,9 @@ async def train(work: Work) -> Outcome:
     job = Job(
         name="train",
         workspace=training.workspace,
-        volume=jobs.get_volume(training.project, training.workspace),
+        volume=work.request["volume"],
         parameters=parameters,
-        run_as=jobs.get_runner(training.project, training.workspace),
+        run_as=work.request["runner"],
         refused=TrainingFailed,
         timeout_seconds=budget + BESIDE_SEARCH_SECONDS,
     )

@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from app import durable
 from app.domain import audit
-from app.errors import Problem
+from app.errors import Internal, Problem
 from app.store import operations as store
 from app.store.operations import Operation
 from app.store.records import Record
 
+log = structlog.get_logger(__name__)
 Changes = list[tuple[type[Record], str, dict[str, Any]]]
 
 
@@ -70,6 +73,10 @@ def register(kind: str, table: type[Record], failed: dict[str, Any] | None = Non
                 outcome = await body(work)
             except Problem as problem:
                 await durable.step("end as failed", end, operation_id, "FAILED", problem.as_dict(), quiet=True)
+            except Exception:
+                # A fault of our own outside every step: without an end, the operation would hold its lock for ever.
+                log.exception("workflow failed unexpectedly", operation=operation_id)
+                await durable.step("end as failed", end, operation_id, "FAILED", Internal().as_dict(), quiet=True)
             else:
                 # The outcome is not a step's value (tables are not plain), but it is made of steps' values alone.
                 await durable.step("end", _succeed, operation_id, outcome, quiet=True)
