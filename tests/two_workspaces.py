@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ ADMIN = "person:root@example.test"
 # Nothing listens on the discard port.
 NOWHERE = "http://127.0.0.1:9"
 PARTNER = "aws:us-west-2:11111111-2222-3333-4444-555555555555"
+DEADLINE_SECONDS = 120
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
 Problem = dict[str, Any]
 
@@ -83,6 +86,23 @@ class TwoWorkspaces:
         assert accepted.status_code == 202, accepted.text
         return wait_for_end(self.alice, accepted.json()["id"])
 
+    def wait_for_step(self, accepted: httpx.Response, step: str) -> None:
+        """Come back when the step of the operation has begun."""
+        assert accepted.status_code == 202, accepted.text
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            operation = self.alice.get(f"/v1/operations/{accepted.json()['id']}").json()
+            if step in [one["name"] for one in operation["steps"]]:
+                return
+            assert not operation["done"], operation
+            assert time.monotonic() < deadline, operation
+
+    def eventually(self, holds: Callable[[], bool]) -> None:
+        """Come back when the condition holds."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, "waited in vain"
+
     def record(self, accepted: httpx.Response) -> dict[str, Any]:
         """The record of a 202, once its operation has succeeded."""
         ended = self.end(accepted)
@@ -135,7 +155,8 @@ class TwoWorkspaces:
             "both": {"recipients": [{"workspace": "prod"}, {"sharing_identifier": PARTNER}], "external": True},
             "second": {"recipients": [{"workspace": "prod"}]},
             "far": {"recipients": [{"workspace": "island"}]},
-            **{f"spare_{number}": {"recipients": [{"workspace": "prod"}]} for number in range(10)},
+            # For tests that leave an audience's share in disorder.
+            **{f"spare_{number}": {"recipients": [{"workspace": "prod"}]} for number in range(12)},
         }
         island = {"host": NOWHERE, "cloud": "aws", "volume": "causeway.control.files"}
         island["auth"] = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}  # type: ignore[assignment]

@@ -114,7 +114,7 @@ def _trace(caller: Caller, start: set[Key], *, downwards: bool) -> Graph:
     if downwards:
         keys |= _close(start, down)
     graph = Graph()
-    for key in keys - {one.copy for one in copied}:
+    for key in sorted(keys - {one.copy for one in copied}):
         _add_version(graph, key)
     _add_training(graph, keys, _list(caller, TrainingRun))
     for one in copied:

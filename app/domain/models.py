@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from app import configuration
 from app.configuration import share_name
-from app.domain import access
+from app.domain import access, filled_pages
 from app.domain.access import READ, Caller, Name
 from app.errors import DataNotFound, WorkspaceRefused
 from app.workspaces import model_files, models
@@ -37,8 +37,12 @@ def check_visible(caller: Caller, name: Name) -> None:
 def list_page(caller: Caller, workspace: str, schema: str, size: int, token: str | None) -> Page[Model]:
     """A page of the schema's models that are the caller's projects', without aliases."""
     check_visible(caller, Name("schema", workspace, schema))
-    page = models.list_models(workspace, schema, page_size=size, page_token=token)
-    return Page([model for model in page.items if _is_ours(caller, workspace, model.name)], page.next_page_token)
+
+    def get_page(at: str | None) -> Page[Model]:
+        page = models.list_models(workspace, schema, page_size=size, page_token=at)
+        return Page([model for model in page.items if _is_ours(caller, workspace, model.name)], page.next_page_token)
+
+    return filled_pages.read(get_page, token)
 
 
 def get(caller: Caller, workspace: str, model: str) -> Model:
@@ -53,7 +57,7 @@ def list_versions(caller: Caller, workspace: str, model: str, size: int, token: 
     The platform's own list leaves aliases out, and reads as if there were none [SDK].
     """
     check_visible(caller, Name("model", workspace, model))
-    page = models.list_versions(workspace, model, page_size=size, page_token=token)
+    page = filled_pages.read(lambda at: models.list_versions(workspace, model, page_size=size, page_token=at), token)
     aliases = models.get_model(workspace, model).aliases or {}
     items = [
         replace(item, aliases=sorted(alias for alias, version in aliases.items() if version == item.version))

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app import configuration
-from app.domain import access
+from app.domain import access, filled_pages
 from app.domain.access import Caller
 from app.errors import UpstreamProblem
 from app.workspaces import metastores, providers
@@ -28,12 +28,14 @@ def list_page(caller: Caller, workspace: str, size: int, token: str | None) -> P
     A workspace that cannot be asked for its sharing identifier is not recognised; that keeps nobody from the others.
     """
     access.get_workspace(caller, workspace)
-    page = providers.list_providers(workspace, page_size=size, page_token=token)
     sources = _list_sources(caller, workspace)
-    items = [
-        Linked(item, sources[item.sharing_identifier]) for item in page.items if item.sharing_identifier in sources
-    ]
-    return Page(items, page.next_page_token)
+
+    def get_page(at: str | None) -> Page[Linked]:
+        page = providers.list_providers(workspace, page_size=size, page_token=at)
+        ours = [item for item in page.items if item.sharing_identifier in sources]
+        return Page([Linked(item, sources[item.sharing_identifier]) for item in ours], page.next_page_token)
+
+    return filled_pages.read(get_page, token)
 
 
 def _list_sources(caller: Caller, workspace: str) -> dict[str | None, str]:

@@ -7,24 +7,21 @@ from typing import Any
 
 from app import configuration, durable
 from app.configuration import share_name
-from app.domain import audiences, copies, jobs
+from app.domain import audiences, copies, jobs, model_versions
 from app.domain.access import Caller, Name, check
 from app.domain.audiences import Member
 from app.domain.operations import Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.workflows import Outcome, Work, register
 from app.errors import (
-    DataNotFound,
-    ModelVersionNotReady,
     Problem,
     SharingUnavailable,
-    SignatureMissing,
     WorkspaceRoleMismatch,
     WrittenNotVisible,
     from_dict,
 )
 from app.store.publications import Publication as Publication
-from app.workspaces import catalogs, metastores, model_files, models, shares
+from app.workspaces import catalogs, metastores, models, shares
 from app.workspaces.shares import Share
 
 
@@ -127,17 +124,7 @@ async def publish(work: Work) -> Outcome:
 
 def _check_version(publishing: Publishing) -> str:
     """The version's columns, for people; raises what keeps it from being shared."""
-    place: dict[str, Any] = {"workspace": publishing.workspace, "model": publishing.model}
-    place["version"] = publishing.version
-    found = models.get_version(publishing.workspace, publishing.model, publishing.version)
-    if found.state != models.READY:
-        raise ModelVersionNotReady(**place, state=found.state)
-    try:
-        description = model_files.get_description(publishing.workspace, publishing.model, publishing.version)
-    except DataNotFound as missing:
-        raise SignatureMissing(**place) from missing
-    if not description.has_signature:
-        raise SignatureMissing(**place)
+    description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
     return f"takes {', '.join(column.name or column.type for column in description.inputs)}"
 
 

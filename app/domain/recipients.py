@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app import configuration
-from app.domain import access, audiences
+from app.domain import access, audiences, filled_pages
 from app.domain.access import Caller
 from app.workspaces import recipients
 from app.workspaces.pages import Page
@@ -27,12 +27,14 @@ def list_page(caller: Caller, workspace: str, size: int, token: str | None) -> P
     A workspace that cannot be asked for its sharing identifier is not recognised; that keeps nobody from the others.
     """
     access.get_workspace(caller, workspace)
-    page = recipients.list_recipients(workspace, page_size=size, page_token=token)
     declared = _list_declared(caller)
-    items = [
-        Known(item, *declared[item.sharing_identifier]) for item in page.items if item.sharing_identifier in declared
-    ]
-    return Page(items, page.next_page_token)
+
+    def get_page(at: str | None) -> Page[Known]:
+        page = recipients.list_recipients(workspace, page_size=size, page_token=at)
+        ours = [item for item in page.items if item.sharing_identifier in declared]
+        return Page([Known(item, *declared[item.sharing_identifier]) for item in ours], page.next_page_token)
+
+    return filled_pages.read(get_page, token)
 
 
 def _list_declared(caller: Caller) -> dict[str | None, tuple[str | None, list[tuple[str, str]]]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app import configuration
 from app.configuration import share_name
-from app.domain import access
+from app.domain import access, filled_pages
 from app.domain.access import READ, Caller, Name
 from app.workspaces import shares
 from app.workspaces.pages import Page
@@ -28,9 +28,13 @@ def list_page(caller: Caller, workspace: str, size: int, token: str | None) -> P
     """A page of the shares of the caller's audiences, without objects and readers; it may be empty and not the last."""
     access.get_workspace(caller, workspace)
     known = _list_names(caller)
-    page = shares.list_shares(workspace, page_size=size, page_token=token)
-    items = [Owned(*known[share.name], share, None) for share in page.items if share.name in known]
-    return Page(items, page.next_page_token)
+
+    def get_page(at: str | None) -> Page[Owned]:
+        page = shares.list_shares(workspace, page_size=size, page_token=at)
+        items = [Owned(*known[share.name], share, None) for share in page.items if share.name in known]
+        return Page(items, page.next_page_token)
+
+    return filled_pages.read(get_page, token)
 
 
 def get(caller: Caller, workspace: str, share: str) -> Owned:

@@ -1,4 +1,4 @@
-"""A sandbox and a service that knows it, one pair for all tests of a worker; and models to serve in prod."""
+"""Two workspaces and the service between them, one pair for all tests of a worker; and models to serve in prod."""
 
 import json
 from collections.abc import Iterator
@@ -27,30 +27,31 @@ class Models:
 
 
 @pytest.fixture(scope="session")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkspaces]:
-    """Shared by all tests of a worker: endpoints have names of their own, faults are taken away again."""
-    running = TwoWorkspaces(tmp_path_factory.mktemp("serving"))
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkspaces]:
+    """Shared by the tests of the groups `sharing` and `serving`: what they make has names of its own."""
+    running = TwoWorkspaces(tmp_path_factory.mktemp("two_workspaces"), "--visibility-seconds", "1")
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="session")
-def models(serving: TwoWorkspaces) -> Models:
-    admin = serving.sandbox.client("prod")
+def models(world: TwoWorkspaces) -> Models:
+    admin = world.sandbox.client("prod")
     catalog, _, schema = SCHEMA.partition(".")
     admin.catalogs.create(catalog)
     admin.schemas.create(schema, catalog)
     for identity in ("PROD_CONTROL_ID", "PROD_RUNNER_bikes"):
         privileges = ("USE_CATALOG", "USE_SCHEMA", "EXECUTE")
-        serving.sandbox.grant("prod", "CATALOG", catalog, serving.grants[identity], *privileges)
+        world.sandbox.grant("prod", "CATALOG", catalog, world.grants[identity], *privileges)
     script = Path(__file__).with_name("log_models.py")
-    printed = serving.sandbox.run_script(script, "prod", SCHEMA, "/Shared/serving-tests")
+    printed = world.sandbox.run_script(script, "prod", SCHEMA, "/Shared/serving-tests")
     told = json.loads(printed.splitlines()[-1])
     return Models(SCHEMA, told["row"], {int(version): values for version, values in told["predicted"].items()})
 
 
 @pytest.fixture
-def faults(serving: TwoWorkspaces) -> Iterator[TwoWorkspaces]:
+def faults(world: TwoWorkspaces) -> Iterator[TwoWorkspaces]:
     """The same, for a test that has the sandbox misbehave."""
-    yield serving
-    assert serving.sandbox.call("prod", "DELETE", "/__sandbox/faults").status_code == 200
+    yield world
+    for workspace in ("dev", "prod"):
+        assert world.sandbox.call(workspace, "DELETE", "/__sandbox/faults").status_code == 200
