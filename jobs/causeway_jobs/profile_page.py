@@ -51,7 +51,7 @@ def render(profile: dict[str, Any], source: str) -> str:
         "<h2>Columns</h2>",
         _table(columns, profile["target"]),
         _correlations(columns, profile["target"]),
-        "<h2>Distributions</h2><div class=grid>",
+        "<h2>Distributions</h2><p class=quiet>The orange line is the median.</p><div class=grid>",
         *(_card(column, profile) for column in columns[:MOST_PLOTS]),
         "</div>",
     ]
