@@ -1,0 +1,202 @@
+"""A second project sees and may do nothing of the first's: every route, and every name in every body."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from app.main import create_app
+from app.store import connection, operations
+from app.store.acceptances import Acceptance
+from app.store.audit_events import AuditEvent
+from app.store.deployments import Deployment
+from app.store.operations import Operation
+from app.store.publications import Publication
+from app.store.records import Record
+from app.store.scoring_runs import ScoringRun
+from app.store.training_runs import TrainingRun
+from tests.http.conftest import ALICE, BOB
+from tests.service_process import Service
+
+SHARED = {"project": "bikes", "created_by": ALICE, "workspace": "dev"}
+MODEL = {"model": "main.bikes.demand", "version": 1}
+SHARE = {"audience": "azure", "share": "causeway_bikes_azure"}
+RECORDS: list[tuple[str, type[Record], dict[str, Any]]] = [
+    ("train", TrainingRun, {"id": "trn_bikes", **MODEL}),
+    ("publish", Publication, {"id": "pub_bikes", **MODEL, **SHARE, "published_model": "c.s.demand"}),
+    (
+        "accept",
+        Acceptance,
+        {"id": "acc_bikes", **SHARE, "provider_workspace": "dev", "catalog": "causeway_bikes_azure"},
+    ),
+    ("score", ScoringRun, {"id": "scr_bikes", **MODEL, "input_path": "/x", "output_path": "/y"}),
+    ("deploy", Deployment, {"id": "dep_bikes", **MODEL, "endpoint": "bikes-demand", "served_entity": "demand-v1"}),
+]
+PATH = {
+    "workspace": "prod",
+    "model": "main.bikes.demand",
+    "version": "1",
+    "share": "causeway_bikes_azure",
+    "endpoint": "bikes-demand",
+    "served_model": "demand-v1",
+    "training_run_id": "trn_bikes",
+    "publication_id": "pub_bikes",
+    "acceptance_id": "acc_bikes",
+    "scoring_run_id": "scr_bikes",
+    "deployment_id": "dep_bikes",
+    "operation_id": "op_train",
+}
+QUERY = {
+    "/v1/workspaces/{workspace}/models": {"schema": "main.bikes"},
+    "/v1/lineage": {"workspace": "prod", "endpoint": "bikes-demand"},
+}
+OWN: dict[str, dict[str, Any]] = {
+    "/v1/training-runs": {
+        "workspace": "dev",
+        "data": "/Volumes/main/trains/files/x.csv",
+        "target": "y",
+        "model": "main.trains.delay",
+        "max_trials": 2,
+    },
+    "/v1/publications": {"workspace": "dev", "model": "main.trains.delay", "version": 1, "audience": "azure"},
+    "/v1/acceptances": {"workspace": "prod", "provider": {"workspace": "dev"}, "audience": "azure"},
+    "/v1/scoring-runs": {"workspace": "dev", "model": "main.trains.delay", "version": 1, "rows": [{"x": 1}]},
+    "/v1/deployments": {
+        "workspace": "prod",
+        "endpoint": "trains-delay",
+        "model": "causeway_trains_azure.trains.delay",
+        "version": 1,
+    },
+}
+STRANGE: dict[str, dict[str, Any]] = {
+    "/v1/training-runs": {"data": "/Volumes/main/bikes/files/x.csv", "model": "main.bikes.demand"},
+    "/v1/publications": {"model": "main.bikes.demand"},
+    "/v1/acceptances": {"catalog": "causeway_bikes_azure"},
+    "/v1/scoring-runs": {"model": "main.bikes.demand"},
+    "/v1/deployments": {"endpoint": "bikes-demand", "model": "causeway_bikes_azure.bikes.demand"},
+}
+
+
+@pytest.fixture(scope="module")
+def bob(service: Service) -> httpx.Client:
+    """The second project's caller, beside records of every kind of the first's."""
+    connection.connect(f"sqlite:///{service.folder / 'data' / 'causeway.sqlite'}")
+    try:
+        for kind, table, columns in RECORDS:
+            record = table(operation_id=f"op_{kind}", **SHARED, **columns)
+            operation = Operation(
+                id=f"op_{kind}",
+                kind=kind,
+                project="bikes",
+                state="SUCCEEDED",
+                principal=ALICE,
+                request_digest="x",
+                resource_kind=table.kind,
+                resource_id=record.id,
+            )
+            event = AuditEvent(id=f"evt_{kind}", principal=ALICE, action=f"{kind} requested", project="bikes")
+            operations.insert(operation, None, record, event)
+    finally:
+        connection.disconnect()
+    return service.client(BOB)
+
+
+def calls(method: str) -> list[str]:
+    return [path for path, operations_ in create_app().openapi()["paths"].items() if method in operations_]
+
+
+def refused(answer: httpx.Response) -> bool:
+    code = answer.json().get("code", "")
+    return answer.status_code in {403, 404} and code in {
+        "not-in-project",
+        "project-not-found",
+        "record-not-found",
+        "workspace-not-found",
+    }
+
+
+@pytest.mark.parametrize("path", [path for path in calls("get") if "{" in path or path in QUERY])
+def test_what_belongs_to_another_project_cannot_be_read(bob: httpx.Client, path: str) -> None:
+    listed = path.rpartition("/")[2] in {"shares", "recipients", "providers", "catalogs", "serving-endpoints"}
+    if path == "/v1/workspaces/{workspace}" or listed:
+        pytest.skip("a workspace of both projects: what it shows of each is tested against a sandbox")
+
+    answer = bob.get(path.format(**PATH), params=QUERY.get(path))
+
+    assert refused(answer), answer.text
+
+
+@pytest.mark.parametrize("path", [path for path in calls("get") if "{" not in path and path not in QUERY])
+def test_no_list_shows_another_project(bob: httpx.Client, path: str) -> None:
+    answer = bob.get(path, params={"page_size": 200} if "-" in path or path == "/v1/operations" else None)
+
+    assert answer.status_code == 200, answer.text
+    for item in answer.json().get("items", []):
+        assert item.get("project", "trains") in {"trains", None}
+        assert item.get("name") != "bikes"
+
+
+@pytest.mark.parametrize("path", [path for path in calls("delete") if "{" in path])
+def test_what_belongs_to_another_project_cannot_be_removed(bob: httpx.Client, path: str) -> None:
+    answer = bob.delete(path.format(**PATH), headers={"Idempotency-Key": path})
+
+    assert refused(answer), answer.text
+
+
+@pytest.mark.parametrize("path", [path for path in calls("post") if "{" in path])
+def test_nothing_of_another_project_can_be_asked_or_stopped(bob: httpx.Client, path: str) -> None:
+    answer = bob.post(path.format(**PATH), json={})
+
+    assert refused(answer), answer.text
+
+
+@pytest.mark.parametrize("path", [path for path in calls("post") if "{" not in path])
+def test_no_work_can_be_started_in_another_project(bob: httpx.Client, path: str) -> None:
+    body = {**OWN[path.removesuffix(":plan")], "project": "bikes"}
+
+    answer = bob.post(path, json=body, headers={"Idempotency-Key": f"bikes {path}".replace(" ", "-")})
+
+    assert answer.json()["code"] == "project-not-found", answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        (path, name, value)
+        for path in calls("post")
+        if "{" not in path
+        for name, value in STRANGE[path.removesuffix(":plan")].items()
+    ],
+)
+def test_no_name_of_another_project_gets_into_own_work(bob: httpx.Client, path: str, name: str, value: str) -> None:
+    body = {**OWN[path.removesuffix(":plan")], "project": "trains", name: value}
+
+    answer = bob.post(path, json=body, headers={"Idempotency-Key": f"{path}-{name}"})
+
+    assert answer.json()["code"] == "not-in-project", answer.text
+    assert name == "data" or value in answer.json()["name"]
+
+
+def test_no_file_of_another_project_is_scored(bob: httpx.Client) -> None:
+    body = {**OWN["/v1/scoring-runs"], "project": "trains", "data": "/Volumes/main/bikes/files/x.csv"}
+    body.pop("rows")
+
+    answer = bob.post("/v1/scoring-runs", json=body, headers={"Idempotency-Key": "a-file"})
+
+    assert answer.json()["code"] == "not-in-project", answer.text
+
+
+def test_the_answer_is_the_same_whether_the_name_exists_or_not(bob: httpx.Client) -> None:
+    answers = []
+    for model in ("main.bikes.demand", "main.nobody.nothing"):
+        body = {**OWN["/v1/publications"], "project": "trains", "model": model}
+        answer = bob.post("/v1/publications:plan", json=body).json()
+        answers.append(json.loads(json.dumps(answer).replace(model, "MODEL").replace(answer["request_id"], "ID")))
+    assert answers[0] == answers[1]
+
+
+def test_nothing_was_stored_by_all_that(service: Service, bob: httpx.Client) -> None:
+    assert bob.get("/v1/operations").json()["items"] == []
+    kinds = {item["kind"] for item in service.client(ALICE).get("/v1/operations").json()["items"]}
+    assert kinds == {kind for kind, _, _ in RECORDS}
