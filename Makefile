@@ -30,11 +30,14 @@ test: install ## Run every test
 
 check: install ## Lint, types, import contracts, committed documents
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/mypy app jobs tests migrations
+	$(BIN)/mypy app jobs tests migrations bench
 	PYTHONPATH=jobs $(BIN)/lint-imports
+
+bench: install ## Measure start, memory and the story's time
+	$(BIN)/python -m bench.measure
 
 lock: ## Write requirements.lock anew (names, versions, hashes; no addresses)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --universal --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock --quiet
 
-.PHONY: help install demo test check lock
+.PHONY: help install demo test check bench lock
