@@ -10,13 +10,14 @@ help: ## Show the targets
 
 .venv/installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed on the PATH"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip sync --python $(BIN)/python --quiet --compile-bytecode --require-hashes requirements.lock
-	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@echo "Installing into .venv: about 1 GB, a few minutes the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --python $(BIN)/python --quiet --compile-bytecode --require-hashes requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(WHEEL): .venv/installed jobs/pyproject.toml $(shell find jobs -name '*.py')
+$(WHEEL): .venv/installed jobs/pyproject.toml $(shell find jobs -name '*.py' -o -name '*.txt')
 	@rm -rf app/wheels && mkdir -p app/wheels
 	@cd jobs && SOURCE_DATE_EPOCH=1735689600 ../$(BIN)/python -m hatchling build --target wheel --directory ../app/wheels
 
