@@ -15,7 +15,7 @@ from app.store.publications import Publication
 from app.store.scoring_runs import ScoringRun
 from app.store.training_runs import TrainingRun
 
-NEVER_WAS = {"PENDING", "FAILED"}
+NEVER_WAS = {"PENDING", "FAILED", "CANCELLED"}
 Key = tuple[str, str, int]
 """A model version: workspace, full name in lower case, number."""
 
