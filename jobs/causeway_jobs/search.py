@@ -14,7 +14,7 @@ import numpy as np
 from flaml import AutoML
 from flaml.automl.contrib import HistGradientBoostingEstimator
 from flaml.automl.model import ExtraTreesEstimator, LGBMEstimator, RandomForestEstimator
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 # Each learner starts at what its library would do unasked, not at FLAML's four trees of four leaves: in
 # twenty trials this reached on every seed what the tiny start reached on some seeds in sixty. A point
