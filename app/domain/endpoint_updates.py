@@ -12,7 +12,7 @@ from typing import Any
 
 from app.domain.serving_endpoints import DEPLOYMENT_TAG, MODEL_TAG, PROJECT_TAG, VERSION_TAG
 from app.durable import Waiting
-from app.errors import DeploymentFailed, EndpointNameTaken, WrittenNotVisible
+from app.errors import DeploymentFailed, EndpointNameTaken, WorkspaceRefused, WrittenNotVisible
 from app.workspaces import build_logs, endpoints
 from app.workspaces.endpoints import Endpoint, EntityState, ServedEntity
 
@@ -57,7 +57,11 @@ class Deploying:
 
 def find_own(deploying: Deploying) -> Endpoint | None:
     """The live endpoint, or None; raises `EndpointNameTaken` for one that Causeway did not make for the project."""
-    found = endpoints.find_endpoint(deploying.workspace, deploying.endpoint)
+    try:
+        found = endpoints.find_endpoint(deploying.workspace, deploying.endpoint)
+    except WorkspaceRefused as problem:
+        # Whoever makes an endpoint may always view it, and nobody else may without being let [DOC].
+        raise _taken(deploying) from problem
     if found is not None and (found.tags.get(PROJECT_TAG) != deploying.project or DEPLOYMENT_TAG not in found.tags):
         raise _taken(deploying)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,9 @@ from app.workspaces import faults
 
 # The platform's limit for custom models [DOC].
 BODY_LIMIT_BYTES = 16 * 1024 * 1024
+QUOTES_ROWS = ("Failed to predict data", "Failed to enforce schema of data")
+HIDES_CAUSE = "Encountered an unexpected error while evaluating the model"
+RAISED = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception)\b.*", re.MULTILINE)
 
 
 def read(workspace: str, endpoint: str, status: int, headers: Mapping[str, str], said: bytes) -> tuple[Problem, bool]:
@@ -47,7 +51,6 @@ def read(workspace: str, endpoint: str, status: int, headers: Mapping[str, str],
 
 
 def _read_upstream(said: bytes) -> dict[str, Any]:
-    # MLflow's scorer adds a stack trace, which stays behind [MLF].
     try:
         content = json.loads(said)
     except ValueError:
@@ -55,4 +58,16 @@ def _read_upstream(said: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         return faults.make_upstream(None, "")
     code = content.get("error_code")
-    return faults.make_upstream(str(code) if code else None, str(content.get("message") or ""))
+    return faults.make_upstream(str(code) if code else None, _read_message(content))
+
+
+def _read_message(content: dict[str, Any]) -> str:
+    """The scorer's message without the rows that it quotes; what the model raised, where the message hides it [MLF].
+
+    Of the stack trace beside it nothing else is shown.
+    """
+    message, trace = str(content.get("message") or ""), str(content.get("stack_trace") or "")
+    if message.startswith(QUOTES_ROWS):
+        return message.rpartition("Error: ")[2]
+    raised = RAISED.findall(trace) if message.startswith(HIDES_CAUSE) else []
+    return raised[-1] if raised else message

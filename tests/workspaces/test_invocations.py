@@ -133,6 +133,33 @@ async def test_the_models_own_words_are_shown_and_its_stack_trace_is_not(stub: S
     assert "code.py" not in json.dumps(raised.value.as_dict())
 
 
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (
+            "Failed to predict data '    hr\n0  914.2'. \nError: Failed to enforce schema of data '    hr\n0  914.2' "
+            "with schema '['hr': double (required)]'. Error: Model is missing inputs ['temp'].",
+            "Model is missing inputs ['temp'].",
+        ),
+        ("Encountered an unexpected error while evaluating the model. Verify it.", "ValueError: no holidays in 2025"),
+        ("Invalid input. Data is not compatible.", "Invalid input. Data is not compatible."),
+    ],
+)
+async def test_of_the_scorers_words_those_are_shown_that_say_why_and_quote_no_row(
+    stub: Stub, configure: Configure, content: str, shown: str
+) -> None:
+    configure(prod={"host": stub.host})
+    trace = (
+        "Traceback (most recent call last):\n  File code.py\nKeyError: 1\n\nValueError: no holidays in 2025\nA hint.\n"
+    )
+    said = {"error_code": "BAD_REQUEST", "message": content, "stack_trace": trace}
+    stub.script = lambda _: Answer(400, said)
+    with pytest.raises(PredictionRejected) as raised:
+        await invoke()
+    assert raised.value.fields["upstream_message"] == shown
+    assert "914.2" not in json.dumps(raised.value.as_dict())
+
+
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_token_refused_before_its_time_is_dropped_and_the_next_call_brings_a_fresh_one(
     stub: Stub, configure: Configure, oauth: dict[str, Any], status: int
