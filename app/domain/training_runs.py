@@ -89,7 +89,8 @@ async def train(work: Work) -> Outcome:
     parameters = {
         **{name: value for name, value in asked.items() if name != "workspace"},
         "operation_id": work.id,
-        "experiment": f"/Shared/causeway/{training.project}",
+        # Directly below /Shared: the platform makes no parent folder for an experiment [3P].
+        "experiment": f"/Shared/causeway-{training.project}",
         "tags": {"causeway_operation": work.id, "causeway_project": training.project},
     }
     budget = training.budget_seconds or WITHOUT_BUDGET_SECONDS
