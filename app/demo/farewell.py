@@ -17,7 +17,7 @@ SHOWN_SECONDS = 0.5
 
 def sum_up(console: Console, answers: int, seconds: dict[str, float]) -> None:
     """The last line: that all is equal, and how long each chapter took."""
-    times = ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items() if took >= SHOWN_SECONDS)
+    times = ", ".join(f"{name} {took:.0f}" for name, took in seconds.items() if took >= SHOWN_SECONDS)
     console.print()
     console.print(Rule(style="dim"))
     console.print(f"[bold green]All {answers} answers are equal.[/bold green] {sum(seconds.values()):.0f} s: {times}")

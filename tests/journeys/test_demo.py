@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+REPOSITORY = Path(__file__).parents[2]
 PLAYED_SECONDS = 420
 ENDED_SECONDS = 40
 # One worker for all of it: the demo takes a sandbox, a service, and a minute.
@@ -75,6 +76,25 @@ def test_every_stage_shows_what_came_of_it(played: Played) -> None:
         "deploy succeeded",
     ):
         assert shown in played.text
+
+
+def test_the_tour_of_the_readme_can_be_followed_on_what_the_demo_kept(played: Played, tmp_path: Path) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    tour = "".join(re.findall(r"```bash\n(.*?)```", readme, re.DOTALL)).replace(".venv/bin/python", sys.executable)
+    environment = {**os.environ, **{name: played.printed(rf"export .*{name}=(\S+)") for name in ("CAUSEWAY", "KEY")}}
+    command = ["bash", "-euo", "pipefail", "-c", tour]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PLAYED_SECONDS
+    )
+    said = done.stdout
+    assert done.returncode == 0, said + done.stderr
+    assert '"state":"FAILED"' not in said, said
+    assert "idempotent-replayed: true" in said.lower()
+    assert "move the traffic to the new version" in said
+    assert '"name":"demand-v2"' in said
+    assert said.count('"code":"not-in-project"') == 1
+    ad_hoc, through_curl, through_sdk = re.findall(r"\[(\d+\.\d+)\]", said)
+    assert ad_hoc == through_curl == through_sdk
 
 
 def test_kept_programs_answer_with_the_printed_key_and_end_as_printed(played: Played) -> None:
