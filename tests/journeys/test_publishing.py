@@ -1,6 +1,7 @@
 """Publishing and withdrawing, through the API of a real service, against a real sandbox."""
 
 import hashlib
+import uuid
 from typing import Any
 
 import pytest
