@@ -7,21 +7,24 @@ caller itself, before anything else.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+import structlog
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from app.domain import invocations
+from app.domain.serving_endpoints import NAME
 from app.errors import (
     BodyTooLarge,
     BodyUnreadable,
     EndpointNotFound,
     EndpointNotServing,
     PredictionRejected,
+    Problem,
     WorkspaceFault,
     WorkspaceNotFound,
     WorkspaceRefused,
@@ -29,6 +32,8 @@ from app.errors import (
 )
 from app.http.conventions.caller import current_caller
 from app.http.conventions.problems import problems
+
+log = structlog.get_logger("causeway.invocations")
 
 
 class RawRoute(APIRoute):
@@ -51,17 +56,26 @@ class Forwarded(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the request on and the answer back, in bounded memory."""
-        headers = Request(scope).headers
-        async with invocations.invoking(*self.target, headers, _read(receive)) as answer:
-            given = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
-            await send({"type": "http.response.start", "status": answer.status, "headers": given})
-            async for part in answer.body:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+        has_begun = False
+        try:
+            async with invocations.invoking(*self.target, Request(scope).headers, _read(receive)) as answer:
+                given = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+                has_begun = True
+                await send({"type": "http.response.start", "status": answer.status, "headers": given})
+                async for part in answer.body:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+        except Problem as problem:
+            if not has_begun:
+                raise
+            # Left unfinished, the server closes the connection: what came is not taken for the whole.
+            log.warning("an endpoint's answer broke off", endpoint=self.target[1], code=problem.code)
 
 
 router = APIRouter(prefix="/v1", tags=["invocations"], route_class=RawRoute)
 BASE = "/workspaces/{workspace:id}"
+# For the document alone: nothing of a raw route's signature is enforced by the framework.
+Segment = Annotated[str, Path(pattern=f"^{NAME.pattern}$")]
 DOCUMENTED: dict[str, Any] = {
     "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
     "responses": {
@@ -86,7 +100,7 @@ DOCUMENTED: dict[str, Any] = {
 
 
 @router.post(BASE + "/serving-endpoints/{endpoint:id}/invocations", **DOCUMENTED)
-async def invoke_endpoint(request: Request, workspace: str, endpoint: str) -> Response:
+async def invoke_endpoint(request: Request, workspace: str, endpoint: Segment) -> Response:
     """Predict: the body goes to the endpoint as it is, and its answer comes back as it is; at most 16 MB.
 
     Any form that the platform takes, such as `dataframe_split`; the unmodified databricks-sdk may be the caller.
@@ -95,7 +109,7 @@ async def invoke_endpoint(request: Request, workspace: str, endpoint: str) -> Re
 
 
 @router.post(BASE + "/serving-endpoints/{endpoint:id}/served-models/{served_model:id}/invocations", **DOCUMENTED)
-async def invoke_served_model(request: Request, workspace: str, endpoint: str, served_model: str) -> Response:
+async def invoke_served_model(request: Request, workspace: str, endpoint: Segment, served_model: Segment) -> Response:
     """Predict with one served entity of the endpoint, past its traffic split; otherwise as `invoke_endpoint`."""
     return await _forward(request, workspace, endpoint, served_model)
 
