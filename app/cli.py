@@ -60,7 +60,7 @@ def play_demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave sandbox and service running, and say how to use them.")
     ] = False,
-    trials: Annotated[int, typer.Option(min=1, max=1000, help="How many configurations AutoML tries.")] = 20,
+    trials: Annotated[int, typer.Option(min=2, max=1000, help="How many configurations AutoML tries.")] = 20,
 ) -> None:
     """Play the bike-sharing story against the sandbox: train, publish, accept, score, serve, compare."""
     raise typer.Exit(demo.play(keep, trials))
