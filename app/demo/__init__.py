@@ -76,8 +76,11 @@ def _play(console: Console, setting: Stage, trials: int) -> int:
     except ProblemMet as met:
         farewell.say_problem(console, met.problem)
         return 1
-    except (ProgramFailed, Mismatch, httpx.HTTPError) as failure:
-        farewell.say_failure(console, str(failure) or repr(failure))
+    except httpx.HTTPError as error:
+        farewell.say_failure(console, f"{error.request.method} {error.request.url}: {error}")
+        return 1
+    except (ProgramFailed, Mismatch) as failure:
+        farewell.say_failure(console, str(failure))
         return 1
     farewell.sum_up(console, len(tale.served), seconds)
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ WIDEST = 100
 
 def make_console() -> Console:
     """A console of at most 100 columns; what goes to a file or a pipe is plain text of 100 columns."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a log in ASCII must not end the demo
     console = Console(highlight=False, emoji=False)
     console.width = min(console.width, WIDEST) if console.is_terminal else WIDEST
     return console
