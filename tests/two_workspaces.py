@@ -27,13 +27,15 @@ Problem = dict[str, Any]
 class TwoWorkspaces:
     """Alice's project bikes and Bob's trains, on dev (where models are made) and prod (where they serve).
 
+    A third workspace, lab, stands on dev's metastore. The configuration names an island, too, which nobody can reach.
     Tests share it: models, and so all that is derived from them, have names of their own.
     """
 
     def __init__(self, folder: Path, *sandbox_arguments: str) -> None:
-        self.sandbox = Sandbox(folder / "sandbox", *sandbox_arguments)
+        self.sandbox = Sandbox(folder / "sandbox", "--beside-dev", "lab", *sandbox_arguments)
         try:
             self.grants = self._grant(folder / "causeway.env", "bikes", "trains")
+            self._let_lab_consume()
             secrets = {name: self.grants[name] for name in ("DEV_CONTROL_SECRET", "PROD_CONTROL_SECRET")}
             self.service = Service(folder / "service", self._configuration(), secrets)
         except BaseException:
@@ -131,44 +133,52 @@ class TwoWorkspaces:
             assert done.returncode == 0, done.stdout + done.stderr
         return dict(line.split("=", 1) for line in env_file.read_text().splitlines())
 
+    def _let_lab_consume(self) -> None:
+        """What the script grants in a consumer's metastore, here in dev's own; a metastore knows each identity once."""
+        control, metastore = self.grants["DEV_CONTROL_ID"], self.sandbox.client("dev").metastores.summary().metastore_id
+        self.sandbox.grant("dev", "metastore", metastore, control, "USE_PROVIDER", "CREATE_CATALOG")
+        self.grants |= {name.replace("DEV_", "LAB_"): value for name, value in self.grants.items() if "DEV_" in name}
+
     def _configuration(self) -> dict[str, Any]:
-        def workspace(name: str, **more: Any) -> dict[str, Any]:
-            known, prefix = self.sandbox.workspaces[name], name.upper()
-            client_id, secret = self.grants[f"{prefix}_CONTROL_ID"], {"env": f"{prefix}_CONTROL_SECRET"}
-            auth = {"type": "oauth-m2m", "client_id": client_id, "client_secret": secret}
-            place = {"host": known["host"], "cloud": known["cloud"], "volume": "causeway.control.files"}
-            return {**place, "auth": auth, **more}
-
-        def project(name: str, *team: str) -> dict[str, Any]:
-            return {
-                "runners": {place: self.grants[f"{place.upper()}_RUNNER_{name}"] for place in ("dev", "prod")},
-                "volumes": dict.fromkeys(("dev", "prod"), f"main.{name}.files"),
-                "sources": {"dev": [f"main.{name}.*"], "prod": [f"shared_{name}*"]},
-                "endpoints": {"prod": [f"{name}-*"]},
-                "audiences": {"azure": {"recipients": [{"workspace": "prod"}]}},
-                "roles": {role: list(team) for role in ("publisher", "deployer", "invoker")},
-            }
-
-        bikes = project("bikes", ALICE)
+        bikes, trains = self._project("bikes", ALICE), self._project("trains", BOB)
         bikes["roles"]["viewer"] = [VIEWER]
         bikes["audiences"] |= {
-            "both": {"recipients": [{"workspace": "prod"}, {"sharing_identifier": PARTNER}], "external": True},
-            "second": {"recipients": [{"workspace": "prod"}]},
-            "far": {"recipients": [{"workspace": "island"}]},
+            "both": _to({"workspace": "prod"}, {"sharing_identifier": PARTNER}),
+            "second": _to({"workspace": "prod"}),
+            "near": _to({"workspace": "lab"}),
+            "far": _to({"workspace": "island"}),
             # For tests that leave an audience's share in disorder.
-            **{f"spare_{number}": {"recipients": [{"workspace": "prod"}]} for number in range(12)},
+            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(12)},
         }
-        island = {"host": NOWHERE, "cloud": "aws", "volume": "causeway.control.files"}
-        island["auth"] = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}  # type: ignore[assignment]
+        lost = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}
         return {
             "admins": [ADMIN],
             "workspaces": {
-                "dev": workspace("dev", shareable_catalog="causeway_shareable"),
-                "prod": workspace("prod"),
-                "island": island,
+                "dev": self._workspace("dev", shareable_catalog="causeway_shareable"),
+                "prod": self._workspace("prod"),
+                "lab": self._workspace("lab"),
+                "island": {"host": NOWHERE, "cloud": "aws", "volume": "causeway.control.files", "auth": lost},
             },
-            "links": [{"from": "dev", "to": "prod"}],
-            "projects": {"bikes": bikes, "trains": project("trains", BOB)},
+            "links": [{"from": "dev", "to": "prod"}, {"from": "dev", "to": "lab"}],
+            "projects": {"bikes": bikes, "trains": trains},
+        }
+
+    def _workspace(self, name: str, **more: Any) -> dict[str, Any]:
+        known, prefix = self.sandbox.workspaces[name], name.upper()
+        # Lab's control is dev's: one secret serves both.
+        secret = {"env": f"{prefix}_CONTROL_SECRET".replace("LAB_", "DEV_")}
+        auth = {"type": "oauth-m2m", "client_id": self.grants[f"{prefix}_CONTROL_ID"], "client_secret": secret}
+        place = {"host": known["host"], "cloud": known["cloud"], "volume": "causeway.control.files"}
+        return {**place, "auth": auth, **more}
+
+    def _project(self, name: str, *team: str) -> dict[str, Any]:
+        return {
+            "runners": {place: self.grants[f"{place.upper()}_RUNNER_{name}"] for place in ("dev", "prod", "lab")},
+            "volumes": dict.fromkeys(("dev", "prod"), f"main.{name}.files"),
+            "sources": {"dev": [f"main.{name}.*"], "prod": [f"shared_{name}*"]},
+            "endpoints": {"prod": [f"{name}-*"]},
+            "audiences": {"azure": _to({"workspace": "prod"})},
+            "roles": {role: list(team) for role in ("publisher", "deployer", "invoker")},
         }
 
 
@@ -187,6 +197,10 @@ def failed(operation: dict[str, Any], code: str) -> Problem:
     assert operation["error"]["code"] == code, operation["error"]
     found: Problem = operation["error"]
     return found
+
+
+def _to(*recipients: dict[str, str]) -> dict[str, Any]:
+    return {"recipients": list(recipients)}
 
 
 def _told(effect: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def test_an_accepted_share_is_a_catalog_that_the_runner_alone_may_use(world: Two
 
 
 def test_accepting_waits_for_what_was_published_a_moment_ago(world: TwoWorkspaces) -> None:
-    world.record(world.accept()) if publish(world, "azure") else None
+    publish(world, "azure")
+    world.record(world.accept())
     published = publish(world, "azure")
 
     record = world.record(world.accept())
@@ -109,6 +110,21 @@ def test_a_catalog_of_that_name_that_is_something_else_is_left_alone(world: TwoW
         assert admin.catalogs.get(name).share_name is None
         holders = {one.principal for one in admin.grants.get("catalog", name).privilege_assignments or []}
         assert world.grants["PROD_RUNNER_bikes"] not in holders
+
+
+def test_two_workspaces_on_one_metastore_share_by_the_platforms_self(world: TwoWorkspaces) -> None:
+    published = publish(world, "near")
+    (recipient,) = published["recipients"]
+    assert (recipient["workspace"], recipient["name"], recipient["same_metastore"]) == ("lab", "self", True)
+
+    record = world.record(world.accept(workspace="lab", audience="near"))
+
+    assert record["provider"]["name"] == "self"
+    assert record["provider"]["same_metastore"] is True
+    assert record["models"] == [
+        {"model": f"causeway_bikes_near.{published['shared_as']}", "versions": [{"version": 1, "state": "READY"}]}
+    ]
+    assert world.record(world.delete(f"acceptances/{record['id']}"))["state"] == "GIVEN_BACK"
 
 
 def test_what_cannot_be_accepted_is_told_at_once_and_changes_nothing(world: TwoWorkspaces) -> None:
