@@ -25,7 +25,7 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]
     ["", "Bearer", "Basic YTpi", "Bearer cwk_x", "Bearer cwk_a_b_c", "Bearer " + "x" * 5000, "Bearer \xff"],
 )
 def test_a_request_without_a_live_key_learns_nothing_but_that(service: Service, bearer: str) -> None:
-    answer = httpx.get(f"{service.url}/v1/me", headers={"Authorization": bearer.encode("latin-1")})
+    answer = httpx.get(f"{service.url}/v1/me", headers={b"Authorization": bearer.encode("latin-1")})
 
     body = problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"

@@ -19,7 +19,7 @@ from app.store.training_runs import TrainingRun
 from tests.http.conftest import ALICE, BOB
 from tests.service_process import Service
 
-SHARED = {"project": "bikes", "created_by": ALICE, "workspace": "dev"}
+SHARED: dict[str, Any] = {"project": "bikes", "created_by": ALICE, "workspace": "dev"}
 MODEL = {"model": "main.bikes.demand", "version": 1}
 SHARE = {"audience": "azure", "share": "causeway_bikes_azure"}
 RECORDS: list[tuple[str, type[Record], dict[str, Any]]] = [

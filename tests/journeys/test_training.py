@@ -262,6 +262,6 @@ def wait_for_run_end(world: TwoWorkspaces, operation_id: str) -> str:
         (run,) = [run for run in world.sandbox.client("dev").jobs.list_runs() if operation_id in str(run.run_name)]
         assert run.state is not None
         if run.state.result_state is not None:
-            return run.state.result_state.value
+            return str(run.state.result_state.value)
         assert time.monotonic() < deadline
         time.sleep(0.1)
