@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from types import TracebackType
 from typing import Any
 
-import threadpoolctl  # type: ignore[import-untyped]
+import threadpoolctl
 
 from app.sandbox.isolation import Spec
 
