@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from app.domain import operations
 from app.domain.access import Caller
 from app.errors import OperationAlreadyDone, PageTokenInvalid, RecordNotFound
-from app.http.conventions import pages
+from app.http.conventions import etags, pages
 from app.http.conventions.caller import CurrentCaller
+from app.http.conventions.etags import UNCHANGED, IfNoneMatch
 from app.http.conventions.operation import OperationBody, OperationState, render
 from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.problems import problems
@@ -49,17 +49,14 @@ def list_operations(
     return OperationPage(items=items, next_page_token=pages.encode(page.after, "operations", equal))
 
 
-@router.get("/operations/{operation_id:id}", responses={304: {"description": "Unchanged."}, **problems(RecordNotFound)})
+@router.get("/operations/{operation_id:id}", responses={**UNCHANGED, **problems(RecordNotFound)})
 async def get_operation(
     operation_id: str,
     request: Request,
     response: Response,
     caller: CurrentCaller,
     wait_seconds: Annotated[int, Query(ge=0, le=60, description="Answer when it has ended, or after this time.")] = 0,
-    if_none_match: Annotated[
-        str | SkipJsonSchema[None],
-        Header(alias="If-None-Match", max_length=200, description="An `ETag`: answer 304 while it still holds."),
-    ] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> OperationBody:
     """How the work stands. With `wait_seconds` the answer comes as soon as it has ended; no thread waits with it."""
     deadline = time.monotonic() + wait_seconds
@@ -67,13 +64,9 @@ async def get_operation(
     while not body.done and time.monotonic() < deadline and not await request.is_disconnected():
         await asyncio.sleep(LOOK_EVERY_SECONDS)
         body = await run_in_threadpool(_read, caller, operation_id)
-    tag = '"' + hashlib.sha256(body.model_dump_json().encode()).hexdigest()[:24] + '"'
-    if if_none_match == tag:
-        return Response(status_code=304, headers={"ETag": tag})  # type: ignore[return-value]
-    response.headers["ETag"] = tag
     if not body.done:
         response.headers["Retry-After"] = "1"
-    return body
+    return etags.answer(body, response, if_none_match)
 
 
 @router.post("/operations/{operation_id:id}:cancel", responses=problems(RecordNotFound, OperationAlreadyDone))

@@ -1,44 +1,12 @@
-"""Deploying through the API, to real model servers: what moves traffic, what never does, and what a crash leaves."""
-
-from typing import Any
+"""Deploying through the API, to real model servers: what moves traffic, what never does, and whose an endpoint is."""
 
 import pytest
 
 from tests.journeys.conftest import Models
-from tests.sandbox.running import unique
+from tests.journeys.endpoints import LIVE, live, name, predict, serves, steps, updates
 from tests.two_workspaces import BOB, VIEWER, TwoWorkspaces, failed, problem
 
-LIVE = "/v1/workspaces/prod/serving-endpoints"
 pytestmark = pytest.mark.xdist_group("serving")
-
-
-def name() -> str:
-    return unique("bikes-e")
-
-
-def predict(world: TwoWorkspaces, endpoint: str, models: Models) -> tuple[Any, str]:
-    """What the endpoint answers for the row, and which served entity did."""
-    answer = world.alice.post(f"{LIVE}/{endpoint}/invocations", json={"dataframe_records": [models.row]})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["predictions"][0], answer.headers["served-model-name"]
-
-
-def live(world: TwoWorkspaces, endpoint: str) -> dict[str, Any]:
-    body: dict[str, Any] = world.alice.get(f"{LIVE}/{endpoint}").json()
-    return body
-
-
-def serves(world: TwoWorkspaces, endpoint: str) -> dict[str, int]:
-    return {entity["name"]: entity["traffic"] for entity in live(world, endpoint)["served_entities"]}
-
-
-def updates(world: TwoWorkspaces, endpoint: str) -> list[dict[str, int]]:
-    """The traffic of each configuration that the endpoint was given, in order."""
-    return [one["details"]["traffic"] for one in world.effects("endpoint-config-updated", name=endpoint)]
-
-
-def steps(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {step["name"]: step for step in operation["steps"]}
 
 
 def test_an_endpoint_is_made_serves_and_says_whose_it_is(world: TwoWorkspaces, models: Models) -> None:
@@ -216,72 +184,6 @@ def test_two_deployments_of_one_endpoint_do_not_run_at_once(world: TwoWorkspaces
 
     assert refused["operation"] == first.json()["id"]
     world.record(first)
-
-
-@pytest.mark.parametrize(
-    "during", ["create the endpoint", "wait for the new version", "make a first prediction with the new version"]
-)
-def test_a_killed_service_finishes_the_deployment_with_one_endpoint(
-    world: TwoWorkspaces, models: Models, during: str
-) -> None:
-    endpoint = name()
-    accepted = world.post("deployments", models.body("slow", endpoint=endpoint))
-    world.wait_for_step(accepted, during)
-    world.service.kill()
-    world.service.start()
-    deployment = world.record(accepted)
-
-    assert deployment["state"] == "ACTIVE"
-    assert len(world.effects("endpoint-created", name=endpoint)) == 1
-    assert updates(world, endpoint) == [{"slow-v1": 100}]
-
-
-@pytest.mark.parametrize("during", ["add the new version without traffic", "wait for the new version"])
-def test_a_killed_service_finishes_an_update_with_each_configuration_given_once(
-    world: TwoWorkspaces, models: Models, during: str
-) -> None:
-    endpoint = name()
-    world.record(world.post("deployments", models.body(endpoint=endpoint)))
-    accepted = world.post("deployments", models.body("slow", endpoint=endpoint))
-    world.wait_for_step(accepted, during)
-    world.service.kill()
-    world.service.start()
-    world.record(accepted)
-
-    assert updates(world, endpoint) == [
-        {"demand-v1": 100},
-        {"demand-v1": 100, "slow-v1": 0},
-        {"demand-v1": 0, "slow-v1": 100},
-        {"slow-v1": 100},
-    ]
-
-
-def test_lost_answers_make_nothing_twice(faults: TwoWorkspaces, models: Models) -> None:
-    endpoint = name()
-    for method, path in (("POST", "/api/2.0/serving-endpoints"), ("PUT", f"/api/2.0/serving-endpoints/{endpoint}/*")):
-        faults.fault("prod", method=method, path=path, kind="lose-answer", times=1)
-    faults.record(faults.post("deployments", models.body(endpoint=endpoint)))
-    faults.record(faults.post("deployments", models.body(endpoint=endpoint, version=2)))
-
-    assert len(faults.effects("endpoint-created", name=endpoint)) == 1
-    assert updates(faults, endpoint) == [
-        {"demand-v1": 100},
-        {"demand-v1": 100, "demand-v2": 0},
-        {"demand-v1": 0, "demand-v2": 100},
-        {"demand-v2": 100},
-    ]
-
-
-def test_a_cancelled_deployment_is_cleared_away_by_the_next(world: TwoWorkspaces, models: Models) -> None:
-    endpoint = name()
-    world.record(world.post("deployments", models.body(endpoint=endpoint)))
-    accepted = world.post("deployments", models.body("slow", endpoint=endpoint))
-    world.wait_for_step(accepted, "wait for the new version")
-    assert world.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel").status_code == 200
-    assert world.end(accepted)["state"] == "CANCELLED"
-
-    world.record(world.post("deployments", models.body(endpoint=endpoint, version=2)))
-    assert serves(world, endpoint) == {"demand-v2": 100}
 
 
 def test_what_cannot_be_deployed_is_refused_at_once(world: TwoWorkspaces, models: Models) -> None:
