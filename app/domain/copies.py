@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import Any
 
 from app.domain.jobs import Job
-from app.errors import CopyFailed, DigestMismatch, ModelNotFound, ModelVersionNotReady, PublishedNameTaken
+from app.errors import (
+    CopyFailed,
+    DigestMismatch,
+    ModelNotFound,
+    ModelVersionNotReady,
+    PublishedNameTaken,
+    WorkspaceConflict,
+)
 from app.store import records as store
 from app.store.publications import Publication
-from app.workspaces import models, shares
+from app.workspaces import models, runs, shares
 
 TIMEOUT_SECONDS = 2 * 3600
 
@@ -23,12 +31,11 @@ def lock(workspace: str, published_model: str, model: str, version: int) -> str:
 def make_job(operation_id: str, request: dict[str, Any]) -> Job:
     """The job that copies the version of a publish request. It loads nothing, and so runs as control itself."""
     source = {"model": request["model"], "version": request["version"]}
-    audience = f"audience {request['audience']} of project {request['project']}"
     parameters = {
         "operation_id": operation_id,
         "source": source,
         "target": {"model": request["published_model"]},
-        "comment": f"Vetted copy of {source['model']} version {source['version']} for {audience}.",
+        "comment": _comment(request),
         "tags": {"causeway_project": request["project"], "causeway_audience": request["audience"]},
     }
     return Job(
@@ -82,6 +89,22 @@ def remove_unpromised(workspace: str, share: str, model: str, shared_as: str, ve
         clear(workspace, share, model, shared_as)
 
 
+def remove_unfinished(request: dict[str, Any], run: dict[str, Any] | None) -> None:
+    """Delete what the copy job of a cancelled publish request has made, unless an active publication rests on it.
+
+    Raises `WorkspaceConflict`, which is retryable, while the job run is still ending: it might make the copy yet.
+    """
+    workspace, model = request["workspace"], request["published_model"]
+    if run is None:
+        return
+    if runs.get_run(run["workspace"], run["run_id"]).state in {"PENDING", "RUNNING"}:
+        raise WorkspaceConflict(workspace=workspace, action=f"deleting copies in {model}")
+    with suppress(ModelNotFound):
+        for version in list(models.iterate_versions(workspace, model)):
+            if version.comment == _comment(request):
+                remove_unpromised(workspace, request["share"], model, request["shared_as"], version.version)
+
+
 def clear(workspace: str, share: str, model: str, shared_as: str) -> None:
     """Take a model without versions out of the share.
 
@@ -91,6 +114,11 @@ def clear(workspace: str, share: str, model: str, shared_as: str) -> None:
         shares.remove_model(workspace, share, model)
         if _has_versions(workspace, model):
             shares.ensure_model(workspace, share, model, shared_as=shared_as)
+
+
+def _comment(request: dict[str, Any]) -> str:
+    audience = f"audience {request['audience']} of project {request['project']}"
+    return f"Vetted copy of {request['model']} version {request['version']} for {audience}."
 
 
 def _has_versions(workspace: str, model: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b32encode
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from app import durable
 from app.domain import audit
 from app.domain.access import Caller, check, list_projects
 from app.domain.workflows import Workflow, end, workflows
-from app.errors import IdempotencyKeyReused, OperationAlreadyDone, OperationCancelled, RecordNotFound
+from app.errors import IdempotencyKeyReused, OperationAlreadyDone, OperationCancelled, Problem, RecordNotFound
 from app.store import operations as store
 from app.store import steps
 from app.store.operations import LIVE, Operation
@@ -158,6 +159,8 @@ def _stop(operation_id: str) -> None:
 async def _cancel(operation_id: str) -> None:
     """A cancelled workflow runs no more steps, so another one stops what it left running."""
     await durable.step("cancel the job run", _cancel_run, operation_id, quiet=True)
+    with suppress(Problem):  # what cannot be undone is told in left_behind, and the operation ends all the same
+        await durable.step("undo", _undo, operation_id, quiet=True)
     await durable.step("end as cancelled", _end_as_cancelled, operation_id, quiet=True)
 
 
@@ -165,6 +168,12 @@ def _cancel_run(operation_id: str) -> None:
     operation = store.find(operation_id)
     if operation is not None and operation.upstream_run is not None:
         runs.ensure_cancelled(operation.upstream_run["workspace"], operation.upstream_run["run_id"])
+
+
+def _undo(operation_id: str) -> None:
+    operation = store.find(operation_id)
+    if operation is not None and operation.state in LIVE and (undo := workflows[operation.kind].undo) is not None:
+        undo(operation)
 
 
 def _end_as_cancelled(operation_id: str) -> None:

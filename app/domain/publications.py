@@ -98,7 +98,11 @@ def begin(caller: Caller, key: Key, publishing: Publishing, plan_digest: str | N
     return start(publish, key, caller, publishing.project, asdict(publishing), record, place)
 
 
-@register("publish", Publication)
+def _undo(operation: Operation) -> None:
+    copies.remove_unfinished(operation.request, operation.upstream_run)
+
+
+@register("publish", Publication, undo=_undo)
 async def publish(work: Work) -> Outcome:
     """Copy the version by a job in its workspace, prove the copy, and have exactly the audience see it.
 

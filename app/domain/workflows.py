@@ -40,29 +40,34 @@ class Outcome:
 
 
 Body = Callable[[Work], Awaitable[Outcome]]
+Undo = Callable[[Operation], None]
 
 
 @dataclass(frozen=True)
 class Workflow:
     """A kind of operation: its record's table, the engine's workflow, and what a bad end does to the record.
 
-    `failed` None gives the record the state in which the operation ended.
+    `failed` None gives the record the state in which the operation ended. `undo` takes away what a cancelled operation
+    would leave for others to see; it converges, and may raise a retryable problem while the job run is still ending.
     """
 
     kind: str
     table: type[Record]
     run: Callable[[str], Awaitable[None]]
     failed: dict[str, Any] | None
+    undo: Undo | None
 
 
 workflows: dict[str, Workflow] = {}
 
 
-def register(kind: str, table: type[Record], failed: dict[str, Any] | None = None) -> Callable[[Body], Workflow]:
+def register(
+    kind: str, table: type[Record], failed: dict[str, Any] | None = None, undo: Undo | None = None
+) -> Callable[[Body], Workflow]:
     """Make `body` the workflow of the operations of `kind`; the kind is stored, so it never changes.
 
     A problem that the body raises ends the operation as FAILED, and the record too. An operation on an existing record
-    gives `failed`, which puts the record's state back.
+    gives `failed`, which puts the record's state back; one that others see before it has ended gives `undo`.
     """
 
     def wrap(body: Body) -> Workflow:
@@ -81,7 +86,7 @@ def register(kind: str, table: type[Record], failed: dict[str, Any] | None = Non
                 # The outcome is not a step's value (tables are not plain), but it is made of steps' values alone.
                 await durable.step("end", _succeed, operation_id, outcome, quiet=True)
 
-        workflows[kind] = Workflow(kind, table, run, failed)
+        workflows[kind] = Workflow(kind, table, run, failed, undo)
         return workflows[kind]
 
     return wrap

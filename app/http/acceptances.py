@@ -107,7 +107,7 @@ class AcceptanceBody(Answer):
     project: str
     operation_id: str
     state: str = Field(examples=["ACTIVE"])
-    """`PENDING`, `ACTIVE`, `FAILED` or `GIVEN_BACK`."""
+    """`PENDING`, `ACTIVE`, `FAILED`, `CANCELLED` or `GIVEN_BACK`."""
     workspace: str
     provider: AcceptedProvider
     audience: str

@@ -119,7 +119,7 @@ class PublicationBody(Answer):
     project: str
     operation_id: str
     state: str = Field(examples=["ACTIVE"])
-    """`PENDING`, `ACTIVE`, `FAILED` or `WITHDRAWN`."""
+    """`PENDING`, `ACTIVE`, `FAILED`, `CANCELLED` or `WITHDRAWN`."""
     source: SourceVersion
     published: PublishedVersion
     digest: str | None

@@ -11,7 +11,7 @@ from app.store.records import Record
 
 
 class Acceptance(Record, table=True):
-    """A provider's share as a catalog of the consumer; states PENDING, ACTIVE, FAILED, GIVEN_BACK."""
+    """A provider's share as a catalog of the consumer; states PENDING, ACTIVE, FAILED, CANCELLED, GIVEN_BACK."""
 
     __tablename__ = "acceptances"
     kind: ClassVar[str] = "acceptance"

@@ -11,7 +11,7 @@ from app.store.records import Record
 
 
 class Publication(Record, table=True):
-    """A model version for one audience; states PENDING, ACTIVE, FAILED, WITHDRAWN."""
+    """A model version for one audience; states PENDING, ACTIVE, FAILED, CANCELLED, WITHDRAWN."""
 
     __tablename__ = "publications"
     kind: ClassVar[str] = "publication"
