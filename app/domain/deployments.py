@@ -50,7 +50,23 @@ def begin(caller: Caller, key: Key, deploying: Deploying, plan_digest: str | Non
     return start(deploy, key, caller, deploying.project, request, record, lock)
 
 
-@register("deploy", Deployment)
+def undo(operation: Operation) -> None:
+    """After a cancel, have the endpoint serve again what the deployment before it verified, or nothing at all.
+
+    Raises the retryable `WorkspaceConflict` while an update runs, which nobody can stop; the next deployment clears
+    away what is then left.
+    """
+    deploying = Deploying(**operation.request)
+    active = [records.find(Deployment, record_id) for record_id in _list_active(deploying, operation.resource_id)]
+    before = [(Deploying(**record.request), record.served_entity) for record in active if record is not None]
+    if before:
+        verified, served = before[-1]
+        endpoint_updates.put_back(deploying, verified.entity(served, 100))
+    else:
+        endpoint_updates.remove(deploying, operation.resource_id)
+
+
+@register("deploy", Deployment, undo=undo)
 async def deploy(work: Work) -> Outcome:
     """Bring the new version up without traffic, have it answer, move the traffic, take the old version down."""
     deploying = Deploying(**work.request)
@@ -71,7 +87,7 @@ async def deploy(work: Work) -> Outcome:
         # The update still runs in the workspace, and a second one must not be started beside it.
         raise
     except Problem as problem:
-        raise await _undone(deploying, served, before, problem) if is_change else problem from problem
+        raise await _undone(work, deploying, found, problem) if is_change else problem from problem
     replaced = await durable.step("find the deployments before", _list_active, deploying, work.resource_id, quiet=True)
     outcome = {"created": not found["exists"], "changed": is_change, "replaced": before if is_change else []}
     outcome |= {"digest": deploying.digest, "first_prediction": smoke, "endpoint": live}
@@ -102,14 +118,15 @@ async def _move_traffic(deploying: Deploying, served: str, before: Entities) -> 
     await _settled("wait for the old version to go", deploying, [wanted], served)
 
 
-async def _undone(deploying: Deploying, served: str, before: Entities, problem: Problem) -> Problem:
+async def _undone(work: Work, deploying: Deploying, found: dict[str, Any], problem: Problem) -> Problem:
     """`problem`, after the endpoint serves what it did before; says what is left behind when that failed too."""
+    served, before = found["served"], found["before"]
     try:
         if before:
             await _waited("put back what was served", deploying, endpoint_updates.apply, deploying, before)
             await _settled("wait for what was served", deploying, before, before[0]["name"])
         else:
-            await durable.step("remove the endpoint", endpoint_updates.remove, deploying)
+            await durable.step("remove the endpoint", endpoint_updates.remove, deploying, work.resource_id)
     except Problem:
         left_behind = [f"{served} in endpoint {deploying.endpoint} of {deploying.workspace}"]
         return from_dict({**problem.as_dict(), "left_behind": left_behind})

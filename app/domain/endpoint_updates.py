@@ -141,14 +141,25 @@ def label(deploying: Deploying, deployment_id: str) -> None:
     endpoints.ensure_tags(deploying.workspace, deploying.endpoint, deploying.tags(deployment_id))
 
 
-def remove(deploying: Deploying) -> None:
-    """Delete an endpoint that never served; somebody else's of that name stays."""
+def remove(deploying: Deploying, deployment_id: str) -> None:
+    """Delete the endpoint if this deployment made it, or nothing serves there; somebody else's of that name stays."""
     try:
         found = find_own(deploying)
     except EndpointNameTaken:
         return
-    if found is not None:
+    if found is not None and (found.tags.get(DEPLOYMENT_TAG) == deployment_id or not found.active):
         endpoints.remove_endpoint(deploying.workspace, deploying.endpoint)
+
+
+def put_back(deploying: Deploying, before: ServedEntity) -> None:
+    """Have the endpoint serve `before` alone, if what `deploying` wants has come into it; otherwise it stays as it is.
+
+    Raises `WorkspaceConflict` while an update is under way.
+    """
+    found = find_own(deploying)
+    states = [*found.active, *(found.pending or [])] if found else []
+    if any(replace(state.entity, traffic=0) == deploying.entity(state.entity.name, 0) for state in states):
+        endpoints.ensure_config(deploying.workspace, deploying.endpoint, [before])
 
 
 def _taken(deploying: Deploying) -> EndpointNameTaken:
