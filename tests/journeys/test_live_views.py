@@ -23,7 +23,7 @@ def names(world: TwoWorkspaces, path: str, client: Any = None, **params: Any) ->
 
 def test_workspaces_are_shown_with_their_links_and_whether_they_answer(world: TwoWorkspaces) -> None:
     listed = {one["name"]: one for one in world.alice.get("/v1/workspaces").json()["items"]}
-    assert (listed["dev"]["links_to"], listed["prod"]["links_from"]) == (["prod"], ["dev"])
+    assert (listed["dev"]["links_to"], listed["prod"]["links_from"]) == (["lab", "prod"], ["dev"])
     assert (listed["dev"]["can_publish"], listed["prod"]["can_publish"]) == (True, False)
 
     dev, island = (world.alice.get(f"/v1/workspaces/{name}").json() for name in ("dev", "island"))
