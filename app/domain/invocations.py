@@ -11,7 +11,6 @@ from app.errors import RequestInvalid
 from app.workspaces import invocations
 from app.workspaces.invocations import Answer as Answer
 
-BODY_LIMIT_BYTES = 16 * 1024 * 1024
 ACTION = "predict"
 
 

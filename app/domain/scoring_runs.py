@@ -123,8 +123,7 @@ def list_predictions(run: ScoringRun, first: int, count: int) -> tuple[list[Any]
 
 
 def _look(caller: Caller, scoring: Scoring) -> _Looked:
-    names = [Name("model", scoring.workspace, scoring.model)]
-    check(caller, ACTION, scoring.project, *names)
+    check(caller, ACTION, scoring.project, Name("model", scoring.workspace, scoring.model))
     runner = jobs.get_runner(scoring.project, scoring.workspace)
     own_volume = jobs.get_volume(scoring.project, scoring.workspace)
     if scoring.data is not None:

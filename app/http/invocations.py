@@ -32,6 +32,7 @@ from app.errors import (
 )
 from app.http.conventions.caller import current_caller
 from app.http.conventions.problems import problems
+from app.http.conventions.requests import LARGE_BODY_LIMIT
 
 log = structlog.get_logger("causeway.invocations")
 
@@ -124,8 +125,8 @@ async def _forward(request: Request, workspace: str, endpoint: str, served_model
     caller = await run_in_threadpool(current_caller, request)
     invocations.check(caller, workspace, endpoint, served_model)
     length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > invocations.BODY_LIMIT_BYTES:
-        raise BodyTooLarge(limit_bytes=invocations.BODY_LIMIT_BYTES)
+    if length.isdigit() and int(length) > LARGE_BODY_LIMIT:
+        raise BodyTooLarge(limit_bytes=LARGE_BODY_LIMIT)
     return Forwarded(workspace, endpoint, served_model)
 
 
