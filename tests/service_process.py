@@ -12,17 +12,21 @@ from typing import Any
 import httpx
 import yaml
 
+from app import configuration
+from app.domain import api_keys
+from app.store import connection
+
 START_DEADLINE_SECONDS = 60
 
 
 class Service:
     """A running service. `start` after `kill` is the restart after a crash: same database, same port."""
 
-    def __init__(self, folder: Path, configuration: dict[str, Any], environment: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, configured: dict[str, Any], environment: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.configuration_path = folder / "causeway.yaml"
-        self.configure(configuration)
+        self.configure(configured)
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -34,8 +38,8 @@ class Service:
         self.keys: dict[tuple[str, ...], str] = {}
         self.start()
 
-    def configure(self, configuration: dict[str, Any]) -> None:
-        self.configuration_path.write_text(yaml.safe_dump(configuration))
+    def configure(self, configured: dict[str, Any]) -> None:
+        self.configuration_path.write_text(yaml.safe_dump(configured))
 
     def start(self) -> None:
         """Start, and wait until it is ready."""
@@ -67,18 +71,22 @@ class Service:
         command = [sys.executable, "-m", "app.cli", *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
 
-    def key(self, principal: str, *options: str) -> str:
-        """An API key of the principal, made once."""
-        wanted = (principal, *options)
+    def key(self, principal: str, *projects: str) -> str:
+        """An API key of the principal, limited to `projects` if any; made once, on the database itself."""
+        wanted = (principal, *projects)
         if wanted not in self.keys:
-            made = self.command("keys", "create", *wanted)
-            assert made.returncode == 0, made.stderr
-            self.keys[wanted] = made.stdout.strip()
+            configuration.use(self.configuration_path)
+            connection.connect(f"sqlite:///{self.folder / 'data' / 'causeway.sqlite'}")
+            try:
+                made = api_keys.create(principal, list(projects) or None, days=1, created_by="operator:tests")
+            finally:
+                connection.disconnect()
+            self.keys[wanted] = made.token
         return self.keys[wanted]
 
-    def client(self, principal: str | None, *options: str) -> httpx.Client:
+    def client(self, principal: str | None, *projects: str) -> httpx.Client:
         """A client that calls as the principal; None calls without a key."""
-        headers = {"Authorization": f"Bearer {self.key(principal, *options)}"} if principal else {}
+        headers = {"Authorization": f"Bearer {self.key(principal, *projects)}"} if principal else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
     def _is_ready(self) -> bool:

@@ -73,13 +73,11 @@ def test_a_key_is_for_a_person_or_a_declared_service_account(service: Service) -
 
 def test_a_key_limited_to_a_project_is_good_for_that_project_alone(service: Service) -> None:
     def projects(principal: str, project: str) -> list[str]:
-        return [
-            item["name"] for item in service.client(principal, "--project", project).get("/v1/me").json()["projects"]
-        ]
+        return [item["name"] for item in service.client(principal, project).get("/v1/me").json()["projects"]]
 
     assert projects(ALICE, "bikes") == ["bikes"]
     assert projects(ALICE, "trains") == []
-    assert service.client(ADMIN, "--project", "bikes").get("/v1/me").json()["is_admin"] is False
+    assert service.client(ADMIN, "bikes").get("/v1/me").json()["is_admin"] is False
 
 
 def test_each_caller_sees_its_own_projects(service: Service) -> None:

@@ -1,7 +1,6 @@
 """Training through the API, in a real job as the runner, on the real bike-sharing data."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,13 @@ DATA = Path(__file__).parents[2] / "app/sandbox/data/bikeshare.csv"
 RIDES = "/Volumes/main/bikes/files/rides.csv"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkspaces]:
-    running = TwoWorkspaces(tmp_path_factory.mktemp("training"))
-    upload(running, RIDES, DATA.read_bytes())
-    yield running
-    running.stop()
+pytestmark = pytest.mark.xdist_group("training")
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[TwoWorkspaces]:
-    """A world that a test may break."""
-    running = TwoWorkspaces(tmp_path / "own")
-    upload(running, RIDES, DATA.read_bytes())
-    yield running
-    running.stop()
+@pytest.fixture(scope="module", autouse=True)
+def rides(world: TwoWorkspaces) -> None:
+    """The real data in the project's volume."""
+    upload(world, RIDES, DATA.read_bytes())
 
 
 def upload(world: TwoWorkspaces, path: str, content: bytes) -> str:
@@ -53,8 +44,15 @@ def training(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**body, **changes}.items() if value is not None}
 
 
-def runs(world: TwoWorkspaces) -> list[dict[str, Any]]:
-    return world.sandbox.effects("job-run-started")
+def runs(world: TwoWorkspaces, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The job runs of a record's operation that really started."""
+    return [run for run in world.sandbox.effects("job-run-started") if record["operation_id"] in str(run)]
+
+
+def newest(world: TwoWorkspaces) -> str | None:
+    """The id of the newest operation."""
+    items = world.alice.get("/v1/operations", params={"page_size": 1}).json()["items"]
+    return str(items[0]["id"]) if items else None
 
 
 def test_the_registered_model_beats_a_linear_baseline_and_sees_no_leakage(world: TwoWorkspaces) -> None:
@@ -79,13 +77,12 @@ def test_the_job_runs_as_the_runner_and_never_as_control(world: TwoWorkspaces) -
 
 
 def test_a_plan_stores_nothing_and_its_digest_holds_the_caller_to_it(world: TwoWorkspaces) -> None:
-    before = world.alice.get("/v1/operations").json()["items"]
-    body = training()
+    before, body = newest(world), training()
 
     plan = world.alice.post("/v1/training-runs:plan", json=body).json()
 
     assert {change["kind"] for change in plan["changes"]} == {"job", "model version"}
-    assert world.alice.get("/v1/operations").json()["items"] == before
+    assert newest(world) == before
     problem(world.post("training-runs", {**body, "plan_digest": "sha256:other"}), 409, "plan-stale")
     assert world.post("training-runs", {**body, "plan_digest": plan["digest"]}).status_code == 202
 
@@ -140,12 +137,12 @@ def test_one_training_of_a_model_at_a_time(world: TwoWorkspaces) -> None:
 def test_what_cannot_be_trained_is_refused_before_anything_is_stored(
     world: TwoWorkspaces, changes: dict[str, Any], status: int, code: str
 ) -> None:
-    before = (len(runs(world)), len(world.alice.get("/v1/operations").json()["items"]))
+    before = newest(world)
 
     problem(world.post("training-runs", training(**changes)), status, code)
     problem(world.alice.post("/v1/training-runs:plan", json=training(**changes)), status, code)
 
-    assert (len(runs(world)), len(world.alice.get("/v1/operations").json()["items"])) == before
+    assert newest(world) == before
 
 
 def test_an_empty_file_is_refused_before_anything_is_stored(world: TwoWorkspaces) -> None:
@@ -189,32 +186,31 @@ def test_a_cancelled_training_stops_its_job_run(world: TwoWorkspaces) -> None:
     assert world.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel").json()["state"] == "CANCELLED"
 
 
-def test_a_training_survives_kill_9_of_the_service_with_one_job_run(own: TwoWorkspaces) -> None:
-    accepted = own.post("training-runs", training())
-    wait_for_step(own.alice, accepted, "wait for the train job")
-    own.service.kill()
+def test_a_training_survives_kill_9_of_the_service_with_one_job_run(world: TwoWorkspaces) -> None:
+    accepted = world.post("training-runs", training())
+    wait_for_step(world.alice, accepted, "wait for the train job")
+    world.service.kill()
 
-    own.service.start()
+    world.service.start()
 
-    assert own.record(accepted)["version"] == 1
-    assert len(runs(own)) == 1
+    trained = world.record(accepted)
+    assert trained["version"] == 1
+    assert len(runs(world, trained)) == 1
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
+def test_answers_lost_on_the_way_start_nothing_twice(faults: TwoWorkspaces) -> None:
+    calls = [
         ("PUT", "/api/2.0/fs/files/Volumes/*"),
         ("POST", "/api/2.2/jobs/runs/submit"),
         ("GET", "/api/2.2/jobs/runs/get"),
-    ],
-)
-def test_an_answer_lost_on_the_way_starts_nothing_twice(own: TwoWorkspaces, method: str, path: str) -> None:
-    own.fault(method=method, path=path, kind="lose-answer", times=1)
+    ]
+    for method, path in calls:
+        faults.fault(method=method, path=path, kind="lose-answer", times=1)
 
-    trained = own.record(own.post("training-runs", training()))
+    trained = faults.record(faults.post("training-runs", training()))
 
     assert trained["version"] == 1
-    assert len(runs(own)) == 1
+    assert len(runs(faults, trained)) == 1
 
 
 def test_a_second_project_sees_nothing_of_the_first(world: TwoWorkspaces) -> None:
