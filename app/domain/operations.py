@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b32encode
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,10 +157,14 @@ def _stop(operation_id: str) -> None:
 @durable.workflow("operations.cancel")
 async def _cancel(operation_id: str) -> None:
     """A cancelled workflow runs no more steps, so another one stops what it left running."""
-    await durable.step("cancel the job run", _cancel_run, operation_id, quiet=True)
-    with suppress(Problem):  # what cannot be undone is told in left_behind, and the operation ends all the same
-        await durable.step("undo", _undo, operation_id, quiet=True)
-    await durable.step("end as cancelled", _end_as_cancelled, operation_id, quiet=True)
+    failures = []
+    for name, function in (("cancel the job run", _cancel_run), ("undo", _undo)):
+        try:
+            await durable.step(name, function, operation_id, quiet=True)
+        except Problem as problem:
+            # What cannot be undone is told, and the operation ends all the same: it would hold its lock for ever.
+            failures.append(f"{name}: {problem.detail}")
+    await durable.step("end as cancelled", _end_as_cancelled, operation_id, failures, quiet=True)
 
 
 def _cancel_run(operation_id: str) -> None:
@@ -176,10 +179,10 @@ def _undo(operation_id: str) -> None:
         undo(operation)
 
 
-def _end_as_cancelled(operation_id: str) -> None:
+def _end_as_cancelled(operation_id: str, failures: list[str]) -> None:
     operation = store.find(operation_id)
     if operation is None:
         return
     done = [step.name for step in steps.list_steps([operation_id])[operation_id] if step.state == "SUCCEEDED"]
-    problem = OperationCancelled(principal=operation.cancel_requested_by, left_behind=done)
+    problem = OperationCancelled(principal=operation.cancel_requested_by, left_behind=[*done, *failures])
     end(operation_id, "CANCELLED", problem.as_dict())

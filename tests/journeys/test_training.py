@@ -186,6 +186,21 @@ def test_a_cancelled_training_stops_its_job_run(world: TwoWorkspaces) -> None:
     assert world.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel").json()["state"] == "CANCELLED"
 
 
+def test_a_cancel_that_cannot_stop_the_job_run_ends_the_operation_and_says_so(faults: TwoWorkspaces) -> None:
+    body = training()
+    accepted = faults.post("training-runs", body)
+    wait_for_step(faults.alice, accepted, "wait for the train job")
+    refusal = {"status": 403, "error_code": "PERMISSION_DENIED", "message": "no", "times": 100}
+    faults.fault(method="POST", path="/api/2.2/jobs/runs/cancel", kind="refuse", **refusal)
+
+    faults.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel")
+
+    ended = faults.end(accepted)
+    assert ended["state"] == "CANCELLED"
+    assert any(left.startswith("cancel the job run:") for left in ended["error"]["left_behind"])
+    assert faults.post("training-runs", body).status_code == 202
+
+
 def test_a_training_survives_kill_9_of_the_service_with_one_job_run(world: TwoWorkspaces) -> None:
     accepted = world.post("training-runs", training())
     wait_for_step(world.alice, accepted, "wait for the train job")
