@@ -190,7 +190,7 @@ def test_a_cancel_that_cannot_stop_the_job_run_ends_the_operation_and_says_so(fa
     body = training()
     accepted = faults.post("training-runs", body)
     wait_for_step(faults.alice, accepted, "wait for the train job")
-    refusal = {"status": 403, "error_code": "PERMISSION_DENIED", "message": "no", "times": 100}
+    refusal: dict[str, Any] = {"status": 403, "error_code": "PERMISSION_DENIED", "message": "no", "times": 100}
     faults.fault(method="POST", path="/api/2.2/jobs/runs/cancel", kind="refuse", **refusal)
 
     faults.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel")
