@@ -71,14 +71,14 @@ class Service:
         command = [sys.executable, "-m", "app.cli", *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
 
-    def key(self, principal: str, *projects: str) -> str:
+    def key(self, principal: str, *projects: str, days: int = 1) -> str:
         """An API key of the principal, limited to `projects` if any; made once, on the database itself."""
-        wanted = (principal, *projects)
+        wanted = (principal, *projects, str(days))
         if wanted not in self.keys:
             configuration.use(self.configuration_path)
             connection.connect(f"sqlite:///{self.folder / 'data' / 'causeway.sqlite'}")
             try:
-                made = api_keys.create(principal, list(projects) or None, days=1, created_by="operator:tests")
+                made = api_keys.create(principal, list(projects) or None, days=days, created_by="operator:tests")
             finally:
                 connection.disconnect()
             self.keys[wanted] = made.token

@@ -115,7 +115,7 @@ def _read(work: Work, job: Job, run_id: int, state: str) -> dict[str, Any]:
         raise job.refused(**fields, reason=error["code"], message=error["detail"])
     if state != "SUCCEEDED" or not result:
         found = runs.get_run(job.workspace, run_id)
-        said = runs.get_error(job.workspace, found)
+        said = runs.get_error(job.workspace, found).rstrip(".")
         raise JobFailed(
             job=job.name, workspace=job.workspace, run_id=run_id, run_state=str(found.ended_as), job_error=said
         )

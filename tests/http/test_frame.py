@@ -39,6 +39,12 @@ def test_a_key_with_one_wrong_character_is_refused(service: Service) -> None:
     problem(httpx.get(f"{service.url}/v1/me", headers={"Authorization": f"Bearer {wrong}"}), 401, "unauthenticated")
 
 
+def test_an_expired_key_is_refused_like_an_unknown_one(service: Service) -> None:
+    headers = {"Authorization": f"Bearer {service.key(ALICE, days=-1)}"}
+
+    problem(httpx.get(f"{service.url}/v1/me", headers=headers), 401, "unauthenticated")
+
+
 def test_a_revoked_key_stops_working_within_seconds(service: Service) -> None:
     made = service.command("keys", "create", BOB)
     key, client = made.stdout.strip(), httpx.Client(base_url=service.url)
