@@ -82,7 +82,7 @@ class DeploymentBody(Answer):
     project: str
     operation_id: str
     state: str
-    """`PENDING`, `ACTIVE`, `FAILED` or `SUPERSEDED`; others may come."""
+    """`PENDING`, `ACTIVE`, `FAILED`, `CANCELLED` or `SUPERSEDED`; others may come."""
     workspace: str
     endpoint: str
     model: str

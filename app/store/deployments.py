@@ -11,7 +11,7 @@ from app.store.records import Record
 
 
 class Deployment(Record, table=True):
-    """One revision of one endpoint; states PENDING, ACTIVE, FAILED, SUPERSEDED."""
+    """One revision of one endpoint; states PENDING, ACTIVE, FAILED, CANCELLED, SUPERSEDED."""
 
     __tablename__ = "deployments"
     kind: ClassVar[str] = "deployment"
