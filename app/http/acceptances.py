@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
@@ -162,12 +162,10 @@ def list_acceptances(
     page_token: PageToken = None,
 ) -> AcceptancePage:
     """The acceptances of the caller's projects, newest first."""
-    given: dict[str, Any] = {"project": project, "workspace": workspace, "audience": audience, "state": state}
-    equal = {name: value for name, value in given.items() if value is not None}
-    after = pages.decode(page_token, "acceptances", equal)
-    page = records.list_page(caller, Acceptance, equal, after, page_size)
+    asked = pages.read("acceptances", page_token, project=project, workspace=workspace, audience=audience, state=state)
+    page = records.list_page(caller, Acceptance, asked.equal, asked.after, page_size)
     items = [_render(record) for record in page.items]
-    return AcceptancePage(items=items, next_page_token=pages.encode(page.after, "acceptances", equal))
+    return AcceptancePage(items=items, next_page_token=asked.encode(page.after))
 
 
 @router.get("/acceptances/{acceptance_id:id}", responses=problems(RecordNotFound))

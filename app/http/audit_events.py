@@ -55,9 +55,7 @@ def list_audit_events(
     page_token: PageToken = None,
 ) -> AuditEventPage:
     """The events of the caller's projects and its own, newest first; an admin sees all."""
-    given = {"project": project, "operation_id": operation_id, "principal": principal}
-    equal = {name: value for name, value in given.items() if value is not None}
-    after = pages.decode(page_token, "audit-events", equal)
-    page = audit.list_page(caller, equal, after, page_size)
+    asked = pages.read("audit-events", page_token, project=project, operation_id=operation_id, principal=principal)
+    page = audit.list_page(caller, asked.equal, asked.after, page_size)
     items = [AuditEventBody.model_validate(event) for event in page.items]
-    return AuditEventPage(items=items, next_page_token=pages.encode(page.after, "audit-events", equal))
+    return AuditEventPage(items=items, next_page_token=asked.encode(page.after))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, JsonValue
@@ -139,12 +139,10 @@ def list_deployments(
     page_token: PageToken = None,
 ) -> DeploymentPage:
     """The deployments of the caller's projects, newest first."""
-    given: dict[str, Any] = {"project": project, "endpoint": endpoint, "state": state}
-    equal = {name: value for name, value in given.items() if value is not None}
-    after = pages.decode(page_token, "deployments", equal)
-    page = records.list_page(caller, Deployment, equal, after, page_size)
+    asked = pages.read("deployments", page_token, project=project, endpoint=endpoint, state=state)
+    page = records.list_page(caller, Deployment, asked.equal, asked.after, page_size)
     items = [DeploymentBody.model_validate(record) for record in page.items]
-    return DeploymentPage(items=items, next_page_token=pages.encode(page.after, "deployments", equal))
+    return DeploymentPage(items=items, next_page_token=asked.encode(page.after))
 
 
 @router.get("/deployments/{deployment_id:id}", responses=problems(RecordNotFound))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
@@ -40,13 +40,11 @@ def list_operations(
     page_token: PageToken = None,
 ) -> OperationPage:
     """The operations of the caller's projects, newest first."""
-    given: dict[str, Any] = {"kind": kind, "state": state, "project": project}
-    equal = {name: value for name, value in given.items() if value is not None}
-    after = pages.decode(page_token, "operations", equal)
-    page = operations.list_page(caller, equal, after, page_size)
+    asked = pages.read("operations", page_token, kind=kind, state=state, project=project)
+    page = operations.list_page(caller, asked.equal, asked.after, page_size)
     steps = operations.list_steps([operation.id for operation in page.items])
     items = [render(operation, steps[operation.id]) for operation in page.items]
-    return OperationPage(items=items, next_page_token=pages.encode(page.after, "operations", equal))
+    return OperationPage(items=items, next_page_token=asked.encode(page.after))
 
 
 @router.get("/operations/{operation_id:id}", responses={**UNCHANGED, **problems(RecordNotFound)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
@@ -173,13 +173,12 @@ def list_publications(
     page_token: PageToken = None,
 ) -> PublicationPage:
     """The publications of the caller's projects, newest first."""
-    given: dict[str, Any] = {"project": project, "workspace": workspace, "model": model}
-    given |= {"audience": audience, "state": state}
-    equal = {name: value for name, value in given.items() if value is not None}
-    after = pages.decode(page_token, "publications", equal)
-    page = records.list_page(caller, Publication, equal, after, page_size)
+    asked = pages.read(
+        "publications", page_token, project=project, workspace=workspace, model=model, audience=audience, state=state
+    )
+    page = records.list_page(caller, Publication, asked.equal, asked.after, page_size)
     items = [_render(record) for record in page.items]
-    return PublicationPage(items=items, next_page_token=pages.encode(page.after, "publications", equal))
+    return PublicationPage(items=items, next_page_token=asked.encode(page.after))
 
 
 @router.get("/publications/{publication_id:id}", responses=problems(RecordNotFound))

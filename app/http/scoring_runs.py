@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, JsonValue, model_validator
@@ -150,12 +150,10 @@ def list_scoring_runs(
     page_token: PageToken = None,
 ) -> ScoringRunPage:
     """The scoring runs of the caller's projects, newest first."""
-    given: dict[str, Any] = {"project": project, "model": model}
-    equal = {name: value for name, value in given.items() if value is not None}
-    after = pages.decode(page_token, "scoring-runs", equal)
-    page = records.list_page(caller, ScoringRun, equal, after, page_size)
+    asked = pages.read("scoring-runs", page_token, project=project, model=model)
+    page = records.list_page(caller, ScoringRun, asked.equal, asked.after, page_size)
     items = [ScoringRunBody.model_validate(record) for record in page.items]
-    return ScoringRunPage(items=items, next_page_token=pages.encode(page.after, "scoring-runs", equal))
+    return ScoringRunPage(items=items, next_page_token=asked.encode(page.after))
 
 
 @router.get("/scoring-runs/{scoring_run_id:id}", responses=problems(RecordNotFound))

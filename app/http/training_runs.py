@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, JsonValue, model_validator
@@ -141,12 +141,10 @@ def list_training_runs(
     page_token: PageToken = None,
 ) -> TrainingRunPage:
     """The training runs of the caller's projects, newest first."""
-    given: dict[str, Any] = {"project": project, "model": model}
-    equal = {name: value for name, value in given.items() if value is not None}
-    after = pages.decode(page_token, "training-runs", equal)
-    page = records.list_page(caller, TrainingRun, equal, after, page_size)
+    asked = pages.read("training-runs", page_token, project=project, model=model)
+    page = records.list_page(caller, TrainingRun, asked.equal, asked.after, page_size)
     items = [TrainingRunBody.model_validate(record) for record in page.items]
-    return TrainingRunPage(items=items, next_page_token=pages.encode(page.after, "training-runs", equal))
+    return TrainingRunPage(items=items, next_page_token=asked.encode(page.after))
 
 
 @router.get("/training-runs/{training_run_id:id}", responses=problems(RecordNotFound))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -19,7 +20,7 @@ PageToken = Annotated[
     str | SkipJsonSchema[None], Query(max_length=1000, description="`next_page_token` of the page before.")
 ]
 
-__all__ = ["PageBody", "PageSize", "PageToken", "Strictly", "decode", "encode"]
+__all__ = ["PageBody", "PageSize", "PageToken", "Strictly", "decode", "encode", "read"]
 
 
 class PageBody(Response):
@@ -27,6 +28,25 @@ class PageBody(Response):
 
     next_page_token: str | None = Field(default=None)
     """Where the next page begins; null at the end. A page may be empty and still have one."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One reading of a list: which rows it wants (`equal`), and where it goes on (`after`)."""
+
+    name: str
+    equal: dict[str, Any]
+    after: str | None
+
+    def encode(self, after: str | None) -> str | None:
+        """The token for the page behind `after`."""
+        return encode(after, self.name, self.equal)
+
+
+def read(name: str, token: str | None, **filters: Any) -> Listing:
+    """What a caller asks of the list `name`, filters without a value left out; raises `PageTokenInvalid`."""
+    equal = {column: value for column, value in filters.items() if value is not None}
+    return Listing(name, equal, decode(token, name, equal))
 
 
 def encode(after: str | None, listing: str, filters: dict[str, Any]) -> str | None:
