@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Connection, event
 from sqlmodel import Field, Session, SQLModel, col, delete, select
 
 from app.errors import OperationInProgress
@@ -35,10 +35,24 @@ class Operation(SQLModel, table=True):
     error: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     upstream_run: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     cancel_requested_by: str | None = None
+    lock: str | None = Field(default=None, index=True)
+    """The thing whose wanted state it sets: it holds it, stands in line for it, or, once ended, held it."""
+    workspaces: list[str] = Field(default_factory=list, sa_type=JSON)
+    """Where it works: these stay in the configuration until it has ended."""
+    rewind_to: int | None = None
+    """The engine's step from which it is to run again; None once the engine knows."""
+    revision: int = 1
+    """Counts the changes that a caller can see, its steps' included."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+@event.listens_for(Operation, "before_update")
+def _count_change(_mapper: Any, _connection: Connection, operation: Operation) -> None:
+    operation.revision += 1
+    operation.updated_at = now()
 
 
 class Lock(SQLModel, table=True):
@@ -50,7 +64,9 @@ class Lock(SQLModel, table=True):
     operation_id: str = Field(index=True)
 
 
-def insert(operation: Operation, lock: str | None, record: Record | None, event: AuditEvent) -> tuple[Operation, bool]:
+def insert(
+    operation: Operation, lock: str | None, record: Record | None, audit_event: AuditEvent
+) -> tuple[Operation, bool]:
     """Accept an operation with its record (None: it works on an existing one), its lock and its event.
 
     Answers the stored operation and whether it is new: the same id again changes nothing.
@@ -65,7 +81,7 @@ def insert(operation: Operation, lock: str | None, record: Record | None, event:
         session.add(operation)
         if record is not None:
             session.add(record)
-        append(session, event)
+        append(session, audit_event)
         return operation, True
 
 
@@ -74,7 +90,7 @@ def begin(operation_id: str) -> Operation:
     with transaction() as session:
         operation = session.get_one(Operation, operation_id)
         if operation.state == "PENDING":
-            operation.state, operation.started_at, operation.updated_at = "RUNNING", now(), now()
+            operation.state, operation.started_at = "RUNNING", now()
         return operation
 
 
@@ -83,7 +99,7 @@ def finish(
     state: str,
     error: dict[str, Any] | None,
     changes: list[tuple[type[Record], str, dict[str, Any]]],
-    event: AuditEvent,
+    audit_event: AuditEvent,
 ) -> Operation:
     """End the operation, change its records, free its locks and write its event; the first end stands."""
     with transaction() as session:
@@ -91,14 +107,14 @@ def finish(
         if operation.state not in LIVE:
             return operation
         operation.state, operation.error = state, error
-        operation.finished_at = operation.updated_at = now()
+        operation.finished_at = now()
         for table, record_id, values in changes:
             record = session.get_one(table, record_id)
             for column, value in values.items():
                 setattr(record, column, value)
             record.updated_at = now()
         session.exec(delete(Lock).where(col(Lock.operation_id) == operation_id))
-        append(session, event)
+        append(session, audit_event)
         return operation
 
 
@@ -110,13 +126,13 @@ def note_upstream_run(operation_id: str, run: dict[str, Any]) -> bool:
         return operation.cancel_requested_by is not None
 
 
-def request_cancel(operation_id: str, principal: str, event: AuditEvent) -> Operation:
+def request_cancel(operation_id: str, principal: str, audit_event: AuditEvent) -> Operation:
     """Note who wants the operation stopped; a second wish, or a wish after its end, changes nothing."""
     with transaction() as session:
         operation = session.get_one(Operation, operation_id)
         if operation.state in LIVE and operation.cancel_requested_by is None:
-            operation.cancel_requested_by, operation.updated_at = principal, now()
-            append(session, event)
+            operation.cancel_requested_by = principal
+            append(session, audit_event)
         return operation
 
 

@@ -6,6 +6,8 @@ from app.store.acceptances import Acceptance
 from app.store.api_keys import ApiKey
 from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
+from app.store.executor_leases import ExecutorLease
+from app.store.expired_keys import ExpiredKey
 from app.store.operations import Lock, Operation
 from app.store.publications import Publication
 from app.store.scoring_runs import ScoringRun
@@ -17,6 +19,8 @@ TABLES = (
     ApiKey,
     AuditEvent,
     Deployment,
+    ExecutorLease,
+    ExpiredKey,
     Lock,
     Operation,
     Publication,

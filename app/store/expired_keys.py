@@ -1,0 +1,18 @@
+"""Idempotency keys whose operations are gone: what is left of them, so that an old key starts nothing anew."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from app.store.database import UtcDateTime, now
+
+
+class ExpiredKey(SQLModel, table=True):
+    """The id that a key made; the operation itself was deleted when its time was over."""
+
+    __tablename__ = "expired_keys"
+
+    operation_id: str = Field(primary_key=True)
+    expired_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
