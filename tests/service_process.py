@@ -15,12 +15,16 @@ import yaml
 from app import configuration
 from app.domain import api_keys
 from app.store import connection
+from tests.forked_programs import Forked
 
 START_DEADLINE_SECONDS = 60
+PRELOADED = ("app.cli", "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl")
 
 
 class Service:
     """A running service. `start` after `kill` is the restart after a crash: same database, same port."""
+
+    target = "app.cli:app"
 
     def __init__(self, folder: Path, configured: dict[str, Any], environment: dict[str, str] | None = None) -> None:
         self.folder = folder
@@ -43,14 +47,13 @@ class Service:
 
     def start(self) -> None:
         """Start, and wait until it is ready."""
-        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(self.port)]
-        with (self.folder / "output.txt").open("a") as output:
-            self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
+        arguments, output = ("serve", "--port", str(self.port)), self.folder / "output.txt"
+        self.process = Forked(self.target, *arguments, preload=PRELOADED, environment=self.environment, output=output)
         deadline = time.monotonic() + START_DEADLINE_SECONDS
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the service did not start:\n{self.output()}")
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     def stop(self) -> None:
         if self.process.poll() is None:

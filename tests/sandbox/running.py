@@ -17,6 +17,8 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
 
+from tests.forked_programs import Forked
+
 START_DEADLINE_SECONDS = 90
 
 Unique = Callable[[str], str]
@@ -47,15 +49,19 @@ class Sandbox:
 
     def start(self) -> None:
         (self.folder / "sandbox.json").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "app.sandbox", "--state", str(self.folder), *self.arguments]
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "output.txt").open("a") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output)
+        self.process = Forked(
+            "app.sandbox.__main__:main",
+            *("--state", str(self.folder), *self.arguments),
+            preload=("app.sandbox.__main__",),
+            environment=dict(os.environ),
+            output=self.folder / "output.txt",
+        )
         deadline = time.monotonic() + START_DEADLINE_SECONDS
         while not (self.folder / "sandbox.json").exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the sandbox did not start: {(self.folder / 'output.txt').read_text()}")
-            time.sleep(0.05)
+            time.sleep(0.02)
         self.workspaces = json.loads((self.folder / "sandbox.json").read_text())["workspaces"]
 
     def stop(self) -> None:
