@@ -17,7 +17,7 @@ from app import configuration, demo, settings
 from app.configuration import ConfigurationInvalid
 from app.domain import api_keys
 from app.errors import Problem
-from app.main import VERSION, create_app
+from app.main import VERSION, create_app, run_worker
 from app.store import connection, migrations
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -34,7 +34,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to bind; CAUSEWAY_HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to bind; CAUSEWAY_PORT otherwise.")] = None,
 ) -> None:
-    """Run the service: the API and, in the same process, its workflows."""
+    """Run the service: the API, and on SQLite its workflows too; on PostgreSQL those are the workers' part."""
     process = settings.current()
     _check(process.config)
     uvicorn.run(
@@ -46,6 +46,21 @@ def serve(
         log_config=None,
         timeout_graceful_shutdown=5,
     )
+
+
+@app.command()
+def worker(
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /metrics on this port of CAUSEWAY_HOST; a health check may ask it too.")
+    ] = None,
+) -> None:
+    """Run workflows for the service's replicas, on the PostgreSQL database that they share."""
+    process = settings.current()
+    _check(process.config)
+    if not process.is_shared:
+        errors.print("A worker needs CAUSEWAY_DATABASE_URL. On SQLite, `causeway serve` runs the workflows itself.")
+        raise typer.Exit(2)
+    run_worker(metrics_port)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import ModuleType
@@ -11,10 +13,11 @@ from types import ModuleType
 import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from prometheus_client import start_http_server
 from starlette.concurrency import run_in_threadpool
 
 from app import configuration, durable, settings
-from app.domain import invocations, operations
+from app.domain import executors, invocations
 from app.http import (
     acceptances,
     audit_events,
@@ -37,7 +40,7 @@ from app.http import invocations as invocation_routes
 from app.http import operations as operation_routes
 from app.http.conventions import document, problems
 from app.http.conventions.requests import RequestFrame
-from app.store import connection, migrations, steps
+from app.store import connection, migrations
 
 VERSION = "0.1.0"
 COLLECTIONS = (
@@ -87,19 +90,50 @@ def create_app() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     process = settings.current()
-    _write_logs_as_json(process.log_level)
+    write_logs_as_json(process.log_level)
     configuration.use(process.config)
-    await run_in_threadpool(migrations.upgrade, process.database_url)
-    connection.connect(process.database_url)
-    durable.listen(steps.record)
-    await run_in_threadpool(durable.launch, process.engine_url)
-    await run_in_threadpool(operations.resume_unstarted)
+    await run_in_threadpool(open_stores)
+    # On a shared database the workers run the workflows, and this process only hands work in.
+    executor = None if process.is_shared else await run_in_threadpool(executors.start)
     # Everything made so far lives as long as the process: out of the collector's sight, it costs no pauses later.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     yield
     await invocations.close()
-    await run_in_threadpool(durable.shutdown)
+    if executor is not None:
+        await run_in_threadpool(executors.stop, executor)
+    close_stores()
+
+
+def run_worker(metrics_port: int | None) -> None:
+    """Run workflows until SIGTERM or SIGINT, then let running steps end; the API is other processes' part."""
+    process = settings.current()
+    write_logs_as_json(process.log_level)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: over.set())
+    configuration.use(process.config)
+    open_stores()
+    executor = executors.start()
+    if metrics_port is not None:
+        start_http_server(metrics_port, process.host)
+    gc.freeze()
+    over.wait()
+    executors.stop(executor)
+    close_stores()
+
+
+def open_stores() -> None:
+    """Bring both databases to this release, and connect to them."""
+    process = settings.current()
+    migrations.upgrade(process.database_url)
+    connection.connect(process.database_url)
+    durable.connect(process.engine_url)
+
+
+def close_stores() -> None:
+    """Close every connection of this process."""
+    durable.disconnect()
     connection.disconnect()
 
 
@@ -111,7 +145,7 @@ def _tag(collection: ModuleType) -> dict[str, str]:
     return {"name": collection.__name__.rpartition(".")[2], "description": (collection.__doc__ or "").strip()}
 
 
-def _write_logs_as_json(level: str) -> None:
+def write_logs_as_json(level: str) -> None:
     """One JSON object a line on standard error, for our own lines and for the libraries'."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=10, ge=0)
     """How long a worker that is told to stop lets the steps under way end; what is cut off runs again elsewhere."""
     retention_days: int = Field(default=30, ge=1)
-    """How long a finished operation and its idempotency key are kept, and then the mark that the key has expired."""
+    """How long a finished operation is kept; from then on its idempotency key is refused as expired."""
     sweep_seconds: float = Field(default=60, gt=0)
     """How often what died inside the engine is ended, and what is past its time is removed."""
 

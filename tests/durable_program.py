@@ -15,12 +15,13 @@ folder = Path(sys.argv[1])
 told = folder / "told.jsonl"
 
 
-def tell(**what: Any) -> None:
+def tell(**what: Any) -> bool:
     """Append a line that survives a kill."""
     with told.open("a") as log:
         log.write(json.dumps(what) + "\n")
         log.flush()
         os.fsync(log.fileno())
+    return True
 
 
 def do(name: str) -> str:
@@ -97,27 +98,21 @@ async def waiting(_argument: str) -> None:
         tell(ended=problem.as_dict())
 
 
-WORKFLOWS = {
-    "three-steps": three_steps,
-    "throttled": throttled,
-    "failing": failing,
-    "breaking": breaking,
-    "waiting": waiting,
-}
-
-
 def main() -> None:
     """Run the named workflow once, whatever happened before, until a file called `stop` appears."""
     durable.listen(lambda workflow_id, step, **news: tell(step=step, **news))
-    durable.launch(f"sqlite:///{folder / 'engine.sqlite'}")
-    durable.enqueue("the-one", WORKFLOWS[sys.argv[2]], "argument")
+    url = f"sqlite:///{folder / 'engine.sqlite'}"
+    durable.connect(url)
+    durable.launch(url, None, 10)
+    durable.enqueue("the-one", f"program.{sys.argv[2]}", "argument")
     while not (folder / "stop").exists():
         if (folder / "cancel").exists():
             (folder / "cancel").unlink()
             durable.cancel("the-one")
             tell(cancelled=True)
         time.sleep(0.05)
-    durable.shutdown()
+    durable.shutdown(drain_seconds=5)
+    durable.disconnect()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 from app import durable
 from app.domain import endpoint_updates, first_predictions, model_versions
-from app.domain.access import Caller, Name, check
+from app.domain.access import Caller, Name, check, check_active
 from app.domain.endpoint_updates import Deploying as Deploying
 from app.domain.endpoint_updates import Entities
 from app.domain.operations import Key, Operation, start
@@ -19,6 +19,7 @@ from app.store.deployments import Deployment as Deployment
 from app.workspaces.endpoints import ServedEntity
 
 ACTION = "deploy"
+FIRST_STEP = "look at the endpoint"
 # A build has no limit of its own and is tried three times; a deployment on CPU is given 30 minutes after it [DOC].
 DEADLINE_SECONDS = 3600
 POLL_SECONDS = 1.0
@@ -47,7 +48,7 @@ def begin(caller: Caller, key: Key, deploying: Deploying, plan_digest: str | Non
         request=request,
     )
     lock = f"{deploying.workspace}/endpoints/{deploying.endpoint}"
-    return start(deploy, key, caller, deploying.project, request, record, lock)
+    return start(deploy, key, caller, deploying.project, request, record, lock, workspaces=[deploying.workspace])
 
 
 def undo(operation: Operation) -> None:
@@ -70,7 +71,7 @@ def undo(operation: Operation) -> None:
 async def deploy(work: Work) -> Outcome:
     """Bring the new version up without traffic, have it answer, move the traffic, take the old version down."""
     deploying = Deploying(**work.request)
-    found = await _waited("look at the endpoint", deploying, endpoint_updates.look, deploying)
+    found = await _waited(FIRST_STEP, deploying, endpoint_updates.look, deploying)
     served, before = found["served"], found["before"]
     is_change = before != [asdict(deploying.entity(served, 100))]
     try:
@@ -123,10 +124,12 @@ async def _undone(work: Work, deploying: Deploying, found: dict[str, Any], probl
     served, before = found["served"], found["before"]
     try:
         if before:
-            await _waited("put back what was served", deploying, endpoint_updates.apply, deploying, before)
+            back = (endpoint_updates.apply, deploying, before)
+            await _waited("put back what was served", deploying, *back, undoes=FIRST_STEP)
             await _settled("wait for what was served", deploying, before, before[0]["name"])
         else:
-            await durable.step("remove the endpoint", endpoint_updates.remove, deploying, work.resource_id)
+            gone = (endpoint_updates.remove, deploying, work.resource_id)
+            await durable.step("remove the endpoint", *gone, undoes=FIRST_STEP)
     except Problem:
         left_behind = [f"{served} in endpoint {deploying.endpoint} of {deploying.workspace}"]
         return from_dict({**problem.as_dict(), "left_behind": left_behind})
@@ -137,10 +140,10 @@ async def _settled(name: str, deploying: Deploying, entities: Entities, served: 
     await _waited(name, deploying, endpoint_updates.settle, deploying, entities, served)
 
 
-async def _waited(name: str, deploying: Deploying, poll: Any, *args: Any) -> Any:
+async def _waited(name: str, deploying: Deploying, poll: Any, *args: Any, undoes: str | None = None) -> Any:
     what = {"action": f"An update of endpoint {deploying.endpoint}", "workspace": deploying.workspace}
     limits = {"every_seconds": POLL_SECONDS, "deadline_seconds": DEADLINE_SECONDS}
-    return await durable.wait(name, poll, *args, **limits, what=what)
+    return await durable.wait(name, poll, *args, **limits, what=what, undoes=undoes)
 
 
 def _list_active(deploying: Deploying, deployment_id: str) -> list[str]:
@@ -154,6 +157,7 @@ def _look(caller: Caller, deploying: Deploying) -> tuple[Plan, str, str | None]:
     place, endpoint = deploying.workspace, deploying.endpoint
     names = (Name("endpoint", place, endpoint), Name("model", place, deploying.model))
     check(caller, ACTION, deploying.project, *names)
+    check_active(place)
     description = model_versions.get_description(place, deploying.model, deploying.version)
     first_predictions.get_example(deploying)
     digest = model_versions.find_digest(deploying.project, place, deploying.model, deploying.version)

@@ -10,6 +10,7 @@ from app import configuration, durable
 from app.domain.workflows import Work
 from app.errors import DataNotFound, JobFailed, OperationProblem, WorkspaceRoleMismatch
 from app.store import operations as store
+from app.store import transitions
 from app.workspaces import files, jobs, runs
 
 POLL_SECONDS = 1.0
@@ -48,6 +49,11 @@ def get_volume(project: str, workspace: str) -> str:
     return _required(configuration.current().projects[project].volumes, project, workspace, "volume")
 
 
+def first_step(name: str) -> str:
+    """Where the job of this name begins, and begins again when the operation is tried again."""
+    return f"write the parameters of the {name} job"
+
+
 async def run(work: Work, job: Job) -> dict[str, Any]:
     """Run the job once, whatever breaks, and return its result.
 
@@ -55,7 +61,7 @@ async def run(work: Work, job: Job) -> dict[str, Any]:
     crash or a lost answer finds the run that it started. Raises `job.refused` for an error that the job reports, and
     `JobFailed` for any other bad end.
     """
-    await durable.step(f"write the parameters of the {job.name} job", _write, work, job)
+    await durable.step(first_step(job.name), _write, work, job)
     run_id = await durable.step(f"start the {job.name} job", _start, work, job)
     state = await durable.wait(
         f"wait for the {job.name} job",
@@ -66,15 +72,16 @@ async def run(work: Work, job: Job) -> dict[str, Any]:
         deadline_seconds=job.timeout_seconds + 600,
         what={"action": f"The {job.name} job", "workspace": job.workspace},
     )
-    result: dict[str, Any] = await durable.step(
-        f"read the result of the {job.name} job", _read, work, job, run_id, state
-    )
+    name, again_from = f"read the result of the {job.name} job", first_step(job.name)
+    result: dict[str, Any] = await durable.step(name, _read, work, job, run_id, state, again_from=again_from)
     return result
 
 
 def _write(work: Work, job: Job) -> None:
-    content = json.dumps(job.parameters).encode()
-    files.ensure_content(job.workspace, f"{folder(job.volume, work.id, job.name)}/parameters.json", content)
+    place = folder(job.volume, work.id, job.name)
+    # An earlier attempt's result would be taken for this one's.
+    files.remove(job.workspace, f"{place}/result.json")
+    files.ensure_content(job.workspace, f"{place}/parameters.json", json.dumps(job.parameters).encode())
 
 
 def _start(work: Work, job: Job) -> int:
@@ -87,10 +94,10 @@ def _start(work: Work, job: Job) -> int:
         folder=folder(job.volume, work.id, job.name),
         dependencies=[wheel, *requirements],
         run_as=job.run_as,
-        idempotency_token=f"{work.id}-{job.name}-{work.attempt}",
+        idempotency_token=f"{work.id}-{job.name}-{store.get(work.id).attempt}",
         timeout_seconds=job.timeout_seconds,
     )
-    if store.note_upstream_run(work.id, {"workspace": job.workspace, "run_id": run_id}):
+    if transitions.note_upstream_run(work.id, {"workspace": job.workspace, "run_id": run_id}):
         # The wish to cancel came while the run was being started: nobody else knows of the run.
         runs.ensure_cancelled(job.workspace, run_id)
     return run_id

@@ -9,19 +9,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import durable
-from app.domain import audit
-from app.domain.access import Caller, check, list_projects
-from app.domain.workflows import Workflow, end, workflows
-from app.errors import IdempotencyKeyReused, OperationAlreadyDone, OperationCancelled, Problem, RecordNotFound
+from app.domain import audit, cancellations
+from app.domain.access import Caller, check, check_active, list_projects
+from app.domain.workflows import Workflow, enqueue, workflows
+from app.errors import (
+    IdempotencyKeyExpired,
+    IdempotencyKeyReused,
+    OperationAlreadyDone,
+    OperationNotRetryable,
+    RecordNotFound,
+)
+from app.store import expired_keys, locks, steps, transitions
 from app.store import operations as store
-from app.store import steps
 from app.store.operations import LIVE, Operation
 from app.store.pages import Page
 from app.store.records import Record
 from app.store.steps import Step
-from app.workspaces import runs
 
 __all__ = [
+    "QUEUE",
+    "REJECT",
     "Key",
     "Operation",
     "Page",
@@ -29,12 +36,17 @@ __all__ = [
     "cancel",
     "find_replay",
     "get",
+    "list_ahead",
     "list_page",
     "list_steps",
     "make_key",
-    "resume_unstarted",
+    "retry",
+    "rewind",
     "start",
 ]
+
+# What becomes of a request whose lock another operation holds.
+REJECT, QUEUE = "reject", "queue"
 
 
 @dataclass(frozen=True)
@@ -60,13 +72,16 @@ def make_key(caller: Caller, method: str, path: str, idempotency_key: str, reque
 def find_replay(key: Key) -> Operation | None:
     """The operation that this key started before; raises `IdempotencyKeyReused` when another body did.
 
-    Asked before anything is checked: a repeated request gets the same answer however the world has changed since.
+    Asked before anything is checked: a repeated request gets the same answer however the world has changed since, also
+    when the operation has failed. Raises `IdempotencyKeyExpired` when it is no longer kept.
     """
     known = store.find(key.operation_id)
-    if known is not None and known.request_digest != key.request_digest:
-        raise IdempotencyKeyReused(operation=known.id)
-    if known is not None and known.state == "PENDING":
-        durable.enqueue(known.id, workflows[known.kind].run, known.id)
+    if known is None and expired_keys.is_expired(key.operation_id):
+        raise IdempotencyKeyExpired(operation=key.operation_id)
+    if known is not None:
+        if known.request_digest != key.request_digest:
+            raise IdempotencyKeyReused(operation=known.id)
+        enqueue(known)
     return known
 
 
@@ -78,13 +93,19 @@ def start(
     request: dict[str, Any],
     record: Record,
     lock: str | None = None,
+    *,
+    workspaces: list[str],
     is_new: bool = True,
+    on_conflict: str = REJECT,
 ) -> Operation:
     """Accept the work on `record` (`is_new`: insert it): one transaction with lock and event, then the engine.
 
-    Raises `OperationInProgress` when another operation holds `lock`. Sent again, it finds the same operation; a crash
-    between the transaction and the engine is mended by `resume_unstarted`.
+    When another operation holds `lock`, it raises `OperationInProgress`, or with `on_conflict` QUEUE stands in line.
+    It works in `workspaces`, which stay in the configuration until it has ended; new work raises `WorkspaceRetiring`
+    where one of them takes none. Sent again, it finds the same operation; a crash between the transaction and the engine is mended by the sweep.
     """
+    if is_new:
+        check_active(*workspaces)
     operation = Operation(
         id=key.operation_id,
         kind=made.kind,
@@ -94,22 +115,17 @@ def start(
         request=request,
         resource_kind=made.table.kind,
         resource_id=record.id,
+        lock=lock,
+        workspaces=list(dict.fromkeys(workspaces)),
     )
     action = f"{made.kind} requested"
     event = audit.event(caller.principal, action, project, record.id, operation.id, caller.request_id)
-    stored, _ = store.insert(operation, lock, record if is_new else None, event)
+    queue = on_conflict == QUEUE
+    stored, _ = transitions.insert(operation, record if is_new else None, event, queue=queue)
     if stored.request_digest != key.request_digest:
         raise IdempotencyKeyReused(operation=stored.id)
-    durable.enqueue(stored.id, made.run, stored.id)
+    enqueue(stored)
     return stored
-
-
-def resume_unstarted() -> None:
-    """Hand to the engine whatever was accepted, or asked to stop, just before a crash; safe to repeat."""
-    for operation in store.list_live():
-        durable.enqueue(operation.id, workflows[operation.kind].run, operation.id)
-        if operation.cancel_requested_by is not None:
-            _stop(operation.id)
 
 
 def cancel(caller: Caller, operation_id: str) -> Operation:
@@ -124,11 +140,43 @@ def cancel(caller: Caller, operation_id: str) -> Operation:
     event = audit.event(
         caller.principal, "cancel requested", operation.project, operation.resource_id, operation.id, caller.request_id
     )
-    operation = store.request_cancel(operation_id, caller.principal, event)
+    operation = transitions.request_cancel(operation_id, caller.principal, event)
     if operation.state not in LIVE:
         raise OperationAlreadyDone(operation=operation.id, state=operation.state)
-    _stop(operation.id)
+    cancellations.begin(operation)
     return operation
+
+
+def retry(caller: Caller, operation_id: str) -> Operation:
+    """Run a failed operation again, as itself, from the step that failed, with a fresh attempt number.
+
+    Raises `OperationNotRetryable` for one that has ended otherwise, and `OperationInProgress` when another one has its
+    lock by now. One that runs is left as it is, so that asking twice is the same as once.
+    """
+    operation = get(caller, operation_id)
+    check(caller, operation.kind, operation.project)
+    if operation.state == "FAILED":
+        made = workflows[operation.kind]
+        rewind_to, names = durable.find_retry_point(operation.id)
+        changes: transitions.Changes = (
+            [] if made.failed is not None else [(made.table, operation.resource_id, {"state": "PENDING"})]
+        )
+        action = f"{operation.kind} retried"
+        event = audit.event(
+            caller.principal, action, operation.project, operation.resource_id, operation.id, caller.request_id
+        )
+        operation, _ = transitions.retry(operation_id, rewind_to, names, changes, event)
+        rewind(operation)
+    if operation.state not in LIVE:
+        raise OperationNotRetryable(operation=operation.id, state=operation.state)
+    return operation
+
+
+def rewind(operation: Operation) -> None:
+    """Tell the engine to run the operation again, if that is still to be done; safe to repeat."""
+    if operation.rewind_to is not None:
+        durable.rewind(operation.id, operation.rewind_to)
+        transitions.note_rewound(operation.id)
 
 
 def get(caller: Caller, operation_id: str) -> Operation:
@@ -149,40 +197,9 @@ def list_steps(operation_ids: list[str]) -> dict[str, list[Step]]:
     return steps.list_steps(operation_ids)
 
 
-def _stop(operation_id: str) -> None:
-    durable.cancel(operation_id)
-    durable.enqueue(f"{operation_id}.cancel", _cancel, operation_id)
-
-
-@durable.workflow("operations.cancel")
-async def _cancel(operation_id: str) -> None:
-    """A cancelled workflow runs no more steps, so another one stops what it left running."""
-    failures = []
-    for name, function in (("cancel the job run", _cancel_run), ("undo", _undo)):
-        try:
-            await durable.step(name, function, operation_id, quiet=True)
-        except Problem as problem:
-            # What cannot be undone is told, and the operation ends all the same: it would hold its lock for ever.
-            failures.append(f"{name}: {problem.detail}")
-    await durable.step("end as cancelled", _end_as_cancelled, operation_id, failures, quiet=True)
-
-
-def _cancel_run(operation_id: str) -> None:
-    operation = store.find(operation_id)
-    if operation is not None and operation.upstream_run is not None:
-        runs.ensure_cancelled(operation.upstream_run["workspace"], operation.upstream_run["run_id"])
-
-
-def _undo(operation_id: str) -> None:
-    operation = store.find(operation_id)
-    if operation is not None and operation.state in LIVE and (undo := workflows[operation.kind].undo) is not None:
-        undo(operation)
-
-
-def _end_as_cancelled(operation_id: str, failures: list[str]) -> None:
-    operation = store.find(operation_id)
-    if operation is None:
-        return
-    done = [step.name for step in steps.list_steps([operation_id])[operation_id] if step.state == "SUCCEEDED"]
-    problem = OperationCancelled(principal=operation.cancel_requested_by, left_behind=[*done, *failures])
-    end(operation_id, "CANCELLED", problem.as_dict())
+def list_ahead(found: list[Operation]) -> dict[str, str]:
+    """For each of these operations that stands in line: the operation that it waits for."""
+    waiting = {one.id: one.lock for one in found if one.state == "PENDING" and one.lock is not None}
+    holders = locks.list_holders(sorted(set(waiting.values())))
+    ahead = {operation_id: holders.get(resource) for operation_id, resource in waiting.items()}
+    return {operation_id: holder for operation_id, holder in ahead.items() if holder not in {None, operation_id}}

@@ -8,7 +8,7 @@ from typing import Any
 from app import configuration, durable
 from app.configuration import share_name
 from app.domain import audiences, copies, jobs, model_versions
-from app.domain.access import Caller, Name, check
+from app.domain.access import Caller, Name, check, check_active
 from app.domain.audiences import Member
 from app.domain.operations import Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
@@ -62,6 +62,7 @@ def make(caller: Caller, project: str, workspace: str, model: str, version: int,
 def plan(caller: Caller, publishing: Publishing) -> Plan:
     """Look at the version, the names and the live share; raises the problem of whatever is not in order."""
     audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
+    check_active(*_list_workspaces(publishing))
     columns = _check_version(publishing)
     copies.check_name(publishing.workspace, publishing.published_model, publishing.model)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
@@ -95,7 +96,8 @@ def begin(caller: Caller, key: Key, publishing: Publishing, plan_digest: str | N
         published_model=publishing.published_model,
     )
     place = copies.lock(publishing.workspace, publishing.published_model, publishing.model, publishing.version)
-    return start(publish, key, caller, publishing.project, asdict(publishing), record, place)
+    request, places = asdict(publishing), _list_workspaces(publishing)
+    return start(publish, key, caller, publishing.project, request, record, place, workspaces=places)
 
 
 def _undo(operation: Operation) -> None:
@@ -124,6 +126,11 @@ async def publish(work: Work) -> Outcome:
     found = {"files": copy["files"], "mlflow": copy["mlflow"], "reused": copy["reused"]}
     record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"]}
     return Outcome({**record, "outcome": {**found, "shared_as": shared_as, "recipients": members}})
+
+
+def _list_workspaces(publishing: Publishing) -> list[str]:
+    """Where it works: in the source's workspace, and for the identifiers of its recipients in theirs."""
+    return [publishing.workspace, *audiences.list_workspaces(publishing.project, publishing.audience)]
 
 
 def _check_version(publishing: Publishing) -> str:
@@ -216,7 +223,8 @@ async def _taken_back(publishing: Publishing, version: int, problem: Problem) ->
     """`problem`, after the copy that would be seen in spite of it is gone; says so when it could not be deleted."""
     names = (publishing.workspace, publishing.share, publishing.published_model, publishing.shared_as)
     try:
-        await durable.step("take the copy back", copies.remove_unpromised, *names, version)
+        copy = jobs.first_step("copy")
+        await durable.step("take the copy back", copies.remove_unpromised, *names, version, undoes=copy)
     except Problem:
         left_behind = [f"version {version} of {publishing.published_model} in {publishing.workspace}"]
         return from_dict({**problem.as_dict(), "left_behind": left_behind})

@@ -11,12 +11,13 @@ import structlog
 from app import durable
 from app.domain import audit
 from app.errors import Internal, Problem
+from app.store import locks, transitions
 from app.store import operations as store
-from app.store.operations import Operation
+from app.store.operations import LIVE, Operation
 from app.store.records import Record
+from app.store.transitions import Changes as Changes
 
 log = structlog.get_logger(__name__)
-Changes = list[tuple[type[Record], str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,6 @@ class Work:
     project: str
     principal: str
     resource_id: str
-    attempt: int
     request: dict[str, Any]
 
 
@@ -53,9 +53,13 @@ class Workflow:
 
     kind: str
     table: type[Record]
-    run: Callable[[str], Awaitable[None]]
     failed: dict[str, Any] | None
     undo: Undo | None
+
+    @property
+    def name(self) -> str:
+        """What the engine knows it by."""
+        return f"operations.{self.kind}"
 
 
 workflows: dict[str, Workflow] = {}
@@ -71,9 +75,14 @@ def register(
     """
 
     def wrap(body: Body) -> Workflow:
-        @durable.workflow(f"operations.{kind}")
+        made = Workflow(kind, table, failed, undo)
+
+        @durable.workflow(made.name)
         async def run(operation_id: str) -> None:
-            work = Work(**await durable.step("begin", _begin, operation_id, quiet=True))
+            begun = await durable.step("begin", _begin, operation_id, quiet=True)
+            if begun is None:
+                return
+            work = Work(**begun)
             try:
                 outcome = await body(work)
             except Problem as problem:
@@ -86,16 +95,17 @@ def register(
                 # The outcome is not a step's value (tables are not plain), but it is made of steps' values alone.
                 await durable.step("end", _succeed, operation_id, outcome, quiet=True)
 
-        workflows[kind] = Workflow(kind, table, run, failed, undo)
-        return workflows[kind]
+        workflows[kind] = made
+        return made
 
     return wrap
 
 
 def end(operation_id: str, state: str, error: dict[str, Any] | None, changes: Changes | None = None) -> None:
-    """The gate's way out: end the operation, change its records, write its event, free its locks, all or nothing.
+    """The gate's way out: end the operation, change its records, write its event, hand its lock over, all or nothing.
 
-    An end other than SUCCEEDED changes the record as its workflow says. The first end stands.
+    An end other than SUCCEEDED changes the record as its workflow says. The first end stands. Who stood in line for
+    the lock is started then; a crash in between is mended when this runs again, or by the sweep.
     """
     operation = store.find(operation_id)
     if operation is None:
@@ -106,17 +116,37 @@ def end(operation_id: str, state: str, error: dict[str, Any] | None, changes: Ch
     code = {"code": error["code"]} if error else {}
     action = f"{operation.kind} {state.lower()}"
     event = audit.event(operation.principal, action, operation.project, operation.resource_id, operation.id, **code)
-    store.finish(operation_id, state, error, changes, event)
+    transitions.finish(operation_id, state, error, changes, event)
+    if operation.lock is not None:
+        following = store.find(locks.list_holders([operation.lock]).get(operation.lock, ""))
+        if following is not None:
+            enqueue(following)
 
 
-def _begin(operation_id: str) -> dict[str, Any]:
-    operation: Operation = store.begin(operation_id)
+def enqueue(operation: Operation) -> None:
+    """Have the engine run the operation, unless it has ended or waits in line; safe to repeat."""
+    if operation.state == "PENDING" and find_ahead(operation) is None:
+        durable.enqueue(operation.id, workflows[operation.kind].name, operation.id)
+
+
+def find_ahead(operation: Operation) -> str | None:
+    """The operation that this one waits for: it holds what this one wants to lock."""
+    if operation.state != "PENDING" or operation.lock is None:
+        return None
+    holder = locks.list_holders([operation.lock]).get(operation.lock)
+    return holder if holder != operation.id else None
+
+
+def _begin(operation_id: str) -> dict[str, Any] | None:
+    """What the workflow needs to know, or None when the operation was stopped before it began."""
+    operation: Operation = transitions.begin(operation_id)
+    if operation.state not in LIVE:
+        return None
     return {
         "id": operation.id,
         "project": operation.project,
         "principal": operation.principal,
         "resource_id": operation.resource_id,
-        "attempt": operation.attempt,
         "request": operation.request,
     }
 

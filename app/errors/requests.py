@@ -45,6 +45,13 @@ class IdempotencyKeyReused(RequestProblem):
     template = "The key already names {operation}, which another body started. Use a new key for a new request."
 
 
+class IdempotencyKeyExpired(RequestProblem):
+    """The key was used so long ago that its operation is gone; repeating the work unasked would be worse."""
+
+    code, status, title = "idempotency-key-expired", 422, "The Idempotency-Key is spent"
+    template = "The key named {operation}, which is no longer kept. Use a new key if the work is to be done again."
+
+
 class RouteNotFound(RequestProblem):
     """No call has this path."""
 

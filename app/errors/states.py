@@ -17,6 +17,13 @@ class OperationAlreadyDone(StateProblem):
     template = "{operation} has ended as {state}. There is nothing left to cancel."
 
 
+class OperationNotRetryable(StateProblem):
+    """Only what failed can be tried again as the same operation."""
+
+    code, title = "operation-not-retryable", "The operation cannot be tried again"
+    template = "{operation} is {state}, not FAILED. Send the request again with a new Idempotency-Key."
+
+
 class PlanStale(StateProblem):
     """The world has moved since the plan was made."""
 
@@ -102,6 +109,13 @@ class RecordNotActive(StateProblem):
 
     code, title = "record-not-active", "The record is not active"
     template = "{id} is {state}, not {needed}. Wait until it is, or name another."
+
+
+class WorkspaceRetiring(StateProblem):
+    """The workspace is about to leave the configuration: what is under way there goes on, nothing new begins."""
+
+    code, title = "workspace-retiring", "The workspace is retiring"
+    template = "{workspace} is retiring and takes no new work. Choose another workspace, or ask why it is to leave."
 
 
 class RateLimited(StateProblem):

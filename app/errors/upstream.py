@@ -46,6 +46,20 @@ class WorkspaceTimeout(UpstreamProblem):
     template = "{workspace} did not answer {action} in time. Try again; nothing is done twice."
 
 
+class WorkspaceCircuitOpen(UpstreamProblem):
+    """The workspace left several requests in a row unanswered, so this one was not sent; now and then one is."""
+
+    code, status, title, retryable = "workspace-circuit-open", 503, "The workspace has stopped answering", True
+    template = "{workspace} has stopped answering, so {action} was not tried. Try again after the time in Retry-After."
+
+
+class TokenRefused(UpstreamProblem):
+    """The workspace refused a token before its time; the next request brings a fresh one."""
+
+    code, status, title, retryable = "workspace-token-refused", 503, "The workspace refused Causeway's token", True
+    template = "{workspace} refused the token that Causeway brought for {action}. Try again: a fresh one is fetched."
+
+
 class WorkspaceConflict(UpstreamProblem):
     """The object is being changed by somebody else, or a newer state is in the way."""
 
@@ -134,7 +148,7 @@ class NotVisibleInTime(OperationProblem):
     """What was shared did not become visible to the consumer within the limit."""
 
     code, status, title, retryable = "share-not-visible", 504, "The share has not become visible", True
-    template = "{workspace} does not see {name} after {waited_seconds} seconds. Accept again later."
+    template = "{workspace} does not see {name} after {waited_seconds} seconds. Send :retry to go on waiting."
 
 
 class DeploymentFailed(OperationProblem):
@@ -159,7 +173,17 @@ class OperationCancelled(OperationProblem):
 
 
 class OperationTimedOut(OperationProblem):
-    """The deadline passed while upstream was still at work."""
+    """The deadline passed while upstream was still at work; nothing was stopped, and nothing was started beside it."""
 
     code, status, title, retryable = "operation-timed-out", 504, "The operation took too long", True
-    template = "{action} in {workspace} was not done after {waited_seconds} seconds. It still runs there."
+    template = (
+        "{action} in {workspace} was not done after {waited_seconds} seconds and still runs there. "
+        "Send :retry to go on waiting for it."
+    )
+
+
+class EngineFailure(OperationProblem):
+    """The workflow engine gave up on the operation, or lost it; what was done by then is in its steps."""
+
+    code, status, title = "engine-failure", 500, "The workflow engine gave up"
+    template = "The workflow engine has given up on {operation}. Try it again by :retry; report it if that fails too."

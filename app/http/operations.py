@@ -12,11 +12,17 @@ from starlette.concurrency import run_in_threadpool
 
 from app.domain import operations
 from app.domain.access import Caller
-from app.errors import OperationAlreadyDone, PageTokenInvalid, RecordNotFound
+from app.errors import (
+    OperationAlreadyDone,
+    OperationInProgress,
+    OperationNotRetryable,
+    PageTokenInvalid,
+    RecordNotFound,
+)
 from app.http.conventions import etags, pages
 from app.http.conventions.caller import CurrentCaller
 from app.http.conventions.etags import UNCHANGED, IfNoneMatch
-from app.http.conventions.operation import OperationBody, OperationState, render
+from app.http.conventions.operation import OperationBody, OperationState, render, render_all
 from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.problems import problems
 
@@ -42,9 +48,7 @@ def list_operations(
     """The operations of the caller's projects, newest first."""
     asked = pages.read("operations", page_token, kind=kind, state=state, project=project)
     page = operations.list_page(caller, asked.equal, asked.after, page_size)
-    steps = operations.list_steps([operation.id for operation in page.items])
-    items = [render(operation, steps[operation.id]) for operation in page.items]
-    return OperationPage(items=items, next_page_token=asked.encode(page.after))
+    return OperationPage(items=render_all(page.items), next_page_token=asked.encode(page.after))
 
 
 @router.get("/operations/{operation_id:id}", responses={**UNCHANGED, **problems(RecordNotFound)})
@@ -71,6 +75,15 @@ async def get_operation(
 def cancel_operation(operation_id: str, caller: CurrentCaller) -> OperationBody:
     """Stop the work between two steps, and the job run it waits for. It ends as CANCELLED soon after; poll it."""
     return render(operations.cancel(caller, operation_id))
+
+
+@router.post(
+    "/operations/{operation_id:id}:retry",
+    responses=problems(RecordNotFound, OperationNotRetryable, OperationInProgress),
+)
+def retry_operation(operation_id: str, caller: CurrentCaller) -> OperationBody:
+    """Run a failed operation again, as itself, from the step that failed. Asking twice is the same as once."""
+    return render(operations.retry(caller, operation_id))
 
 
 def _read(caller: Caller, operation_id: str) -> OperationBody:

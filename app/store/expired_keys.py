@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from app.store.database import UtcDateTime, now
+from app.store.database import UtcDateTime, now, transaction
 
 
 class ExpiredKey(SQLModel, table=True):
@@ -16,3 +16,9 @@ class ExpiredKey(SQLModel, table=True):
 
     operation_id: str = Field(primary_key=True)
     expired_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+def is_expired(operation_id: str) -> bool:
+    """Whether the key that makes this id has been used, and its operation is gone."""
+    with transaction() as session:
+        return session.get(ExpiredKey, operation_id) is not None

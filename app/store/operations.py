@@ -1,4 +1,4 @@
-"""Operations, what they lock, and their records: every change of state is one transaction here."""
+"""Operations as they are stored and read; what changes them is in `transitions`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Connection, event
-from sqlmodel import Field, Session, SQLModel, col, delete, select
+from sqlmodel import Field, SQLModel, col, select
 
-from app.errors import OperationInProgress
-from app.store.audit_events import AuditEvent, append
 from app.store.database import UtcDateTime, now, transaction
 from app.store.pages import Page, read_page
-from app.store.records import Record
 
 LIVE = ("PENDING", "RUNNING")
 
@@ -55,97 +52,29 @@ def _count_change(_mapper: Any, _connection: Connection, operation: Operation) -
     operation.updated_at = now()
 
 
-class Lock(SQLModel, table=True):
-    """A thing whose wanted state one operation is setting; the primary key decides who came first."""
-
-    __tablename__ = "locks"
-
-    resource: str = Field(primary_key=True)
-    operation_id: str = Field(index=True)
-
-
-def insert(
-    operation: Operation, lock: str | None, record: Record | None, audit_event: AuditEvent
-) -> tuple[Operation, bool]:
-    """Accept an operation with its record (None: it works on an existing one), its lock and its event.
-
-    Answers the stored operation and whether it is new: the same id again changes nothing.
-    Raises `OperationInProgress` when another operation holds the lock.
-    """
-    with transaction() as session:
-        known = session.get(Operation, operation.id)
-        if known is not None:
-            return known, False
-        if lock is not None:
-            _acquire(session, lock, operation.id)
-        session.add(operation)
-        if record is not None:
-            session.add(record)
-        append(session, audit_event)
-        return operation, True
-
-
-def begin(operation_id: str) -> Operation:
-    """Mark the operation as running; a second time, after a crash, changes nothing."""
-    with transaction() as session:
-        operation = session.get_one(Operation, operation_id)
-        if operation.state == "PENDING":
-            operation.state, operation.started_at = "RUNNING", now()
-        return operation
-
-
-def finish(
-    operation_id: str,
-    state: str,
-    error: dict[str, Any] | None,
-    changes: list[tuple[type[Record], str, dict[str, Any]]],
-    audit_event: AuditEvent,
-) -> Operation:
-    """End the operation, change its records, free its locks and write its event; the first end stands."""
-    with transaction() as session:
-        operation = session.get_one(Operation, operation_id)
-        if operation.state not in LIVE:
-            return operation
-        operation.state, operation.error = state, error
-        operation.finished_at = now()
-        for table, record_id, values in changes:
-            record = session.get_one(table, record_id)
-            for column, value in values.items():
-                setattr(record, column, value)
-            record.updated_at = now()
-        session.exec(delete(Lock).where(col(Lock.operation_id) == operation_id))
-        append(session, audit_event)
-        return operation
-
-
-def note_upstream_run(operation_id: str, run: dict[str, Any]) -> bool:
-    """Remember the job run that a cancel has to stop; answers whether that wish has come already."""
-    with transaction() as session:
-        operation = session.get_one(Operation, operation_id)
-        operation.upstream_run = run
-        return operation.cancel_requested_by is not None
-
-
-def request_cancel(operation_id: str, principal: str, audit_event: AuditEvent) -> Operation:
-    """Note who wants the operation stopped; a second wish, or a wish after its end, changes nothing."""
-    with transaction() as session:
-        operation = session.get_one(Operation, operation_id)
-        if operation.state in LIVE and operation.cancel_requested_by is None:
-            operation.cancel_requested_by = principal
-            append(session, audit_event)
-        return operation
-
-
 def find(operation_id: str) -> Operation | None:
     """The operation, or None."""
     with transaction() as session:
         return session.get(Operation, operation_id)
 
 
+def get(operation_id: str) -> Operation:
+    """The operation, which is there."""
+    with transaction() as session:
+        return session.get_one(Operation, operation_id)
+
+
 def list_live() -> list[Operation]:
     """Every operation that has not ended."""
     with transaction() as session:
         return list(session.exec(select(Operation).where(col(Operation.state).in_(LIVE))))
+
+
+def list_live_places() -> list[tuple[str, str, list[str]]]:
+    """Id, project and workspaces of every operation that has not ended."""
+    statement = select(Operation.id, Operation.project, Operation.workspaces).where(col(Operation.state).in_(LIVE))
+    with transaction() as session:
+        return list(session.exec(statement))
 
 
 def list_page(projects: set[str], equal: dict[str, Any], after: str | None, size: int) -> Page[Operation]:
@@ -157,9 +86,8 @@ def list_page(projects: set[str], equal: dict[str, Any], after: str | None, size
         return read_page(session, statement, Operation, after, size)
 
 
-def _acquire(session: Session, resource: str, operation_id: str) -> None:
-    held = session.get(Lock, resource)
-    if held is not None:
-        raise OperationInProgress(operation=held.operation_id, resource=resource)
-    session.add(Lock(resource=resource, operation_id=operation_id))
-    session.flush()
+def list_ended_before(time: datetime, limit: int) -> list[str]:
+    """The ids of operations that ended before `time`, the oldest first."""
+    statement = select(Operation.id).where(col(Operation.finished_at) < time, col(Operation.state).not_in(LIVE))
+    with transaction() as session:
+        return list(session.exec(statement.order_by(col(Operation.finished_at)).limit(limit)))

@@ -11,6 +11,9 @@ from sqlmodel import Field, SQLModel, col, select
 from app.store.database import UtcDateTime, now, transaction
 from app.store.operations import Operation
 
+# What one operation may ask of its workspaces again, over all of its steps: a bad day is not made worse.
+FURTHER_TRIES = 60
+
 
 class Step(SQLModel, table=True):
     """One named step of one operation, with its tries."""
@@ -28,21 +31,27 @@ class Step(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-def record(operation_id: str, name: str, *, state: str, tries: int, text: str, error: Any) -> None:
-    """Note how a step stands; telling the same again changes nothing but times."""
+def record(operation_id: str, name: str, *, state: str, tries: int, text: str, error: Any) -> bool:
+    """Note how a step stands, and answer whether the operation has tries left.
+
+    Telling the same again changes nothing but times.
+    """
     with transaction() as session:
-        operation = session.get(Operation, operation_id)
+        operation = session.get(Operation, operation_id, with_for_update=True)
         if operation is None:
-            return
+            return True
         step = session.get(Step, (operation_id, name))
         if step is None:
-            taken = session.exec(select(func.count()).where(col(Step.operation_id) == operation_id)).one()
-            step = Step(operation_id=operation_id, name=name, position=taken + 1, state=state)
+            taken = session.exec(select(func.max(Step.position)).where(col(Step.operation_id) == operation_id)).one()
+            step = Step(operation_id=operation_id, name=name, position=(taken or 0) + 1, state=state)
             session.add(step)
         step.state, step.tries, step.error = state, max(tries, 1), error
         step.text = text or step.text if state == "SUCCEEDED" else text
         step.finished_at = now() if state != "RUNNING" else None
         operation.updated_at = now()
+        session.flush()
+        again = select(func.sum(Step.tries - 1)).where(col(Step.operation_id) == operation_id)
+        return error is None or (session.exec(again).one() or 0) < FURTHER_TRIES
 
 
 def list_steps(operation_ids: list[str]) -> dict[str, list[Step]]:

@@ -8,7 +8,8 @@ from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
 from app.store.executor_leases import ExecutorLease
 from app.store.expired_keys import ExpiredKey
-from app.store.operations import Lock, Operation
+from app.store.locks import Lock
+from app.store.operations import Operation
 from app.store.publications import Publication
 from app.store.scoring_runs import ScoringRun
 from app.store.steps import Step

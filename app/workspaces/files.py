@@ -5,6 +5,7 @@ The SDK's own upload and download make further calls beside (presigned addresses
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -91,6 +92,12 @@ def ensure_content(workspace: str, path: str, content: bytes) -> None:
         )
     if find_size(workspace, path) != len(content):
         raise WrittenNotVisible(workspace=workspace, action=action)
+
+
+def remove(workspace: str, path: str) -> None:
+    """Delete the file; one that is not there is a success."""
+    with suppress(DataNotFound), connected(workspace, f"deleting {path}", _missing(workspace, path)) as client:
+        client.api_client.do("DELETE", _file(path))
 
 
 def list_folder(workspace: str, path: str) -> list[FolderEntry]:

@@ -11,12 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from app.domain import operations
 from app.domain.access import Caller
 from app.domain.operations import Key, Operation
-from app.errors import IdempotencyKeyReused, OperationInProgress, Problem
+from app.errors import IdempotencyKeyExpired, IdempotencyKeyReused, OperationInProgress, Problem
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.operation import OperationBody, render
 from app.http.conventions.problems import problems
 
 RETRY_AFTER_SECONDS = 1
+ALWAYS = (IdempotencyKeyReused, IdempotencyKeyExpired, OperationInProgress)
 IdempotencyKey = Annotated[
     str,
     Header(
@@ -34,6 +35,7 @@ def accepts(*kinds: type[Problem], **extra: Any) -> dict[str, Any]:
     links = {
         "get": {"operationId": "get_operation", "parameters": {"operation_id": "$response.body#/id"}},
         "cancel": {"operationId": "cancel_operation", "parameters": {"operation_id": "$response.body#/id"}},
+        "retry": {"operationId": "retry_operation", "parameters": {"operation_id": "$response.body#/id"}},
     }
     headers = {
         "Location": {"description": "The operation.", "schema": {"type": "string"}},
@@ -44,7 +46,10 @@ def accepts(*kinds: type[Problem], **extra: Any) -> dict[str, Any]:
     return {
         "status_code": 202,
         "response_model": OperationBody,
-        "responses": {**described, **problems(IdempotencyKeyReused, OperationInProgress, *kinds)},
+        "responses": {
+            **described,
+            **problems(IdempotencyKeyReused, IdempotencyKeyExpired, OperationInProgress, *kinds),
+        },
         **extra,
     }
 

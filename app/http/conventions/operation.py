@@ -72,6 +72,12 @@ class OperationBody(Response):
     steps: list[OperationStep]
     error: dict[str, JsonValue] | None
     """The problem that ended it, in the same form as an immediate one; null unless it failed or was cancelled."""
+    attempt: int
+    """1 at first, and one more for each `:retry`."""
+    waiting_for: str | None
+    """The operation that has what this one needs to lock; null when it stands in no line."""
+    retry_url: str | None
+    """Where a POST has the failed work go on from the step that failed; null unless it has failed."""
     requested_by: str
     created_at: Time
     updated_at: Time
@@ -79,9 +85,19 @@ class OperationBody(Response):
     finished_at: Time | None
 
 
-def render(operation: Operation, steps: list[Step] | None = None) -> OperationBody:
+def render(operation: Operation) -> OperationBody:
     """The operation as callers see it."""
-    known = steps if steps is not None else operations.list_steps([operation.id])[operation.id]
+    return render_all([operation])[0]
+
+
+def render_all(found: list[Operation]) -> list[OperationBody]:
+    """The operations as callers see them, with two more reads for all of them."""
+    steps = operations.list_steps([operation.id for operation in found])
+    ahead = operations.list_ahead(found)
+    return [_render(operation, steps[operation.id], ahead.get(operation.id)) for operation in found]
+
+
+def _render(operation: Operation, steps: list[Step], waiting_for: str | None) -> OperationBody:
     url = f"/v1/{COLLECTIONS[operation.resource_kind]}/{operation.resource_id}"
     return OperationBody(
         id=operation.id,
@@ -90,8 +106,11 @@ def render(operation: Operation, steps: list[Step] | None = None) -> OperationBo
         state=OperationState(operation.state),
         done=operation.state in DONE,
         resource=ResourceReference(kind=operation.resource_kind, id=operation.resource_id, url=url),
-        steps=[OperationStep.model_validate(step) for step in known],
+        steps=[OperationStep.model_validate(step) for step in steps],
         error=operation.error,
+        attempt=operation.attempt,
+        waiting_for=waiting_for,
+        retry_url=f"/v1/operations/{operation.id}:retry" if operation.state == "FAILED" else None,
         requested_by=operation.principal,
         created_at=operation.created_at,
         updated_at=operation.updated_at,

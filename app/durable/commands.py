@@ -1,0 +1,81 @@
+"""What may be done to a workflow from any process: enqueue, cancel, rewind, forget, and ask how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from dbos import EnqueueOptions
+from dbos._error import DBOSException, DBOSNonExistentWorkflowError
+
+from app.durable.engine import CONTRACT, QUEUE, client
+
+
+class State(Enum):
+    """How the engine sees a workflow; one that it does not know has none."""
+
+    LIVE = "live"
+    ENDED = "ended"
+
+
+_LIVE = {"ENQUEUED", "DELAYED", "PENDING"}
+
+
+def enqueue(workflow_id: str, name: str, argument: str) -> None:
+    """Have the workflow run once; enqueueing the same id again changes nothing, even after its end."""
+    options: EnqueueOptions = {
+        "queue_name": QUEUE,
+        "workflow_name": name,
+        "workflow_id": workflow_id,
+        "app_version": CONTRACT,
+    }
+    client().enqueue(options, argument)
+
+
+def cancel(workflow_id: str) -> None:
+    """Stop the workflow between its steps, and its wait at once; a finished one is left as it is."""
+    client().cancel_workflow(workflow_id)
+
+
+def find_retry_point(workflow_id: str) -> tuple[int, list[str]]:
+    """The number of the step at which a retry begins, and the names of the steps that it will run again.
+
+    It is the step that failed, or the one that this, or a step that took something back, names as `again_from`. Where
+    no step tells, it is the first: every step converges.
+    """
+    steps = client().list_workflow_steps(workflow_id)
+    numbers = {step["function_name"]: step["function_id"] for step in steps}
+    points = []
+    for step in steps:
+        outcome = step["output"]
+        if isinstance(outcome, dict) and ("problem" in outcome or outcome.get("again_from")):
+            points.append(numbers.get(outcome.get("again_from", ""), step["function_id"]))
+    point = min(points, default=1)
+    return point, [step["function_name"] for step in steps if step["function_id"] >= point]
+
+
+def rewind(workflow_id: str, step: int) -> None:
+    """Run a workflow that has ended again from the step of this number; one that is live is left as it is."""
+    try:
+        client().rewind_workflow(workflow_id, start_step=step, queue_name=QUEUE)
+    except DBOSNonExistentWorkflowError:
+        raise
+    except DBOSException:
+        # "Only a workflow in a terminal state can be rewound": an earlier try of the same command was carried out.
+        if list_states([workflow_id]).get(workflow_id) is not State.LIVE:
+            raise
+
+
+def forget(workflow_ids: Iterable[str]) -> None:
+    """Delete all that the engine knows of these workflows; their ids could then be enqueued anew."""
+    client().delete_workflows(list(workflow_ids))
+
+
+def list_states(workflow_ids: list[str]) -> dict[str, State]:
+    """How each of these workflows stands; one that the engine does not know is left out."""
+    found: dict[str, State] = {}
+    for first in range(0, len(workflow_ids), 500):
+        some = workflow_ids[first : first + 500]
+        for workflow in client().list_workflows(workflow_ids=some, load_input=False, load_output=False):
+            found[workflow.workflow_id] = State.LIVE if workflow.status in _LIVE else State.ENDED
+    return found
