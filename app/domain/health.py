@@ -1,6 +1,7 @@
 """Whether this process can do its work now."""
 
 from app.store import connection
+from app.workspaces.clients import list_unanswering as list_unanswering
 
 
 def is_ready() -> bool:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -19,6 +19,7 @@ from app.domain import health
 from app.errors import RouteNotFound, catalogue
 
 router = APIRouter(include_in_schema=False)
+CIRCUIT_OPEN = Gauge("causeway_workspace_circuit_open", "1 while a workspace does not answer.", ["workspace"])
 
 
 @router.get("/livez")
@@ -29,16 +30,26 @@ async def show_liveness() -> PlainTextResponse:
 
 @router.get("/readyz")
 async def show_readiness() -> JSONResponse:
-    """Whether requests can be served now, and whether the configuration on disk is the one in force."""
+    """Whether requests can be served now, whether the configuration on disk is in force, and who does not answer us.
+
+    A workspace that does not answer leaves the service ready: its own calls fail fast, and no others.
+    """
     is_ready = await run_in_threadpool(health.is_ready)
     mistakes = configuration.list_pending_mistakes()
-    body = {"ready": is_ready, "configuration": {"in_force": not mistakes, "mistakes": mistakes}}
+    body = {
+        "ready": is_ready,
+        "configuration": {"in_force": not mistakes, "mistakes": mistakes},
+        "workspaces": {"circuit_open": health.list_unanswering()},
+    }
     return JSONResponse(body, status_code=200 if is_ready else 503)
 
 
 @router.get("/metrics")
 async def show_metrics() -> Response:
-    """Counters and histograms as Prometheus reads them."""
+    """Counters, histograms and gauges as Prometheus reads them."""
+    silent = health.list_unanswering()
+    for workspace in configuration.current().workspaces:
+        CIRCUIT_OPEN.labels(workspace).set(workspace in silent)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

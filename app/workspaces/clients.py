@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import requests
 import structlog
@@ -22,6 +23,7 @@ from app import configuration
 from app.configuration import Workspace
 from app.errors import UpstreamNotFound, WorkspaceFault, WorkspaceNotFound
 from app.workspaces import faults
+from app.workspaces.circuits import Circuit
 from app.workspaces.credentials import Credentials
 
 HTTP_TIMEOUT_SECONDS = 30.0
@@ -30,10 +32,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Connection:
-    """A workspace as configured, Causeway's identity in it, and the clients made for it so far, by time-out."""
+    """A workspace as configured, Causeway's identity in it, whether it answers, and its clients so far, by time-out."""
 
     configured: Workspace
     credentials: Credentials
+    circuit: Circuit = field(default_factory=Circuit)
     clients: dict[float, WorkspaceClient] = field(default_factory=dict)
     control: str | None = None
     sharing_identifier: str | None = None
@@ -59,18 +62,12 @@ def connected(
     """A client for `action` ("creating share x"); errors leave the block as problems; `missing` is what 404 means.
 
     Each call of the client is one request, plus one for a token when none is valid. A refused token is dropped, so that
-    the next call fetches a fresh one. Raises `WorkspaceNotFound` when the configuration has no such workspace.
+    the next call fetches a fresh one. Raises `WorkspaceCircuitOpen`, and asks nothing, while the workspace does not
+    answer, and `WorkspaceNotFound` when the configuration has no such workspace.
     """
     connection = get_connection(workspace)
-    try:
+    with connection.circuit.guarding(workspace, action), _translating(connection, workspace, action, missing):
         yield _get_client(connection, timeout_seconds)
-    except _UPSTREAM_ERRORS as error:
-        if faults.is_stale_token(error):
-            connection.credentials.forget()
-        problem = faults.as_problem(error, workspace, action, missing)
-        if isinstance(problem, WorkspaceFault):
-            log.warning("workspace fault", workspace=workspace, action=action, error=f"{type(error).__name__}: {error}")
-        raise problem from error
 
 
 def get_connection(workspace: str) -> Connection:
@@ -85,6 +82,28 @@ def get_connection(workspace: str) -> Connection:
         return known
 
 
+def list_unanswering() -> list[str]:
+    """The configured workspaces that left the last calls of this process unanswered."""
+    configured = configuration.current().workspaces
+    with _lock:
+        return sorted(name for name, known in _connections.items() if known.circuit.is_open and name in configured)
+
+
+@contextmanager
+def _translating(
+    connection: Connection, workspace: str, action: str, missing: UpstreamNotFound | None
+) -> Iterator[None]:
+    try:
+        yield
+    except _UPSTREAM_ERRORS as error:
+        if faults.is_stale_token(error):
+            connection.credentials.forget()
+        problem = faults.as_problem(error, workspace, action, missing)
+        if isinstance(problem, WorkspaceFault):
+            log.warning("workspace fault", workspace=workspace, action=action, error=f"{type(error).__name__}: {error}")
+        raise problem from error
+
+
 def _get_client(connection: Connection, timeout_seconds: float) -> WorkspaceClient:
     with _lock:
         if timeout_seconds not in connection.clients:
@@ -96,8 +115,15 @@ def _get_client(connection: Connection, timeout_seconds: float) -> WorkspaceClie
                 product="causeway",
                 product_version="0.1.0",
             )
-            connection.clients[timeout_seconds] = WorkspaceClient(config=config)
+            client = connection.clients[timeout_seconds] = WorkspaceClient(config=config)
+            client.api_client._api_client._session.hooks["response"].append(_tell_seconds)
         return connection.clients[timeout_seconds]
+
+
+def _tell_seconds(response: requests.Response, **_: Any) -> None:
+    """The SDK reads Retry-After as a number alone, and takes a date for one second [SDK]."""
+    if not response.headers.get("Retry-After", "0").isdigit():
+        response.headers["Retry-After"] = str(faults.read_retry_after(response.headers))
 
 
 class _OfflineConfig(Config):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -25,6 +28,7 @@ from app.errors import (
     AlreadyExists,
     Problem,
     SharingUnavailable,
+    TokenRefused,
     UpstreamNotFound,
     UpstreamProblem,
     WorkspaceConflict,
@@ -65,8 +69,8 @@ _RULES = (
     _Rule(None, code=r".*_DOES_NOT_EXIST|NOT_FOUND|PROVIDER_SHARE_NOT_ACCESSIBLE"),
     _Rule(None, error=InvalidParameterValue, message=r"^Run\b.* (does not|doesn't) exist"),
     _Rule(WorkspaceConflict, code=r"RESOURCE_CONFLICT|INVALID_STATE|ABORTED"),
-    _Rule(WorkspaceUnavailable, error=Unauthenticated),
-    _Rule(WorkspaceUnavailable, error=PermissionDenied, message=STALE_TOKEN.pattern),
+    _Rule(TokenRefused, error=Unauthenticated),
+    _Rule(TokenRefused, error=PermissionDenied, message=STALE_TOKEN.pattern),
     _Rule(WorkspaceRefused, error=PermissionDenied),
     _Rule(None, error=NotFound),
     _Rule(WorkspaceConflict, error=ResourceConflict),
@@ -133,9 +137,15 @@ def is_stale_token(error: Exception) -> bool:
 
 
 def read_retry_after(headers: Mapping[str, str]) -> int:
-    """Retry-After in seconds; the default when it is absent or a date."""
+    """Retry-After in seconds, from seconds or a date; the default when it is absent or neither."""
     value = headers.get("Retry-After", "")
-    return int(value) if value.isdigit() else RETRY_AFTER_SECONDS
+    if value.isdigit():
+        return int(value)
+    try:
+        until = parsedate_to_datetime(value)
+        return max(0, math.ceil((until - datetime.now(UTC)).total_seconds()))
+    except (TypeError, ValueError):
+        return RETRY_AFTER_SECONDS
 
 
 def make_upstream(error_code: str | None, message: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import requests
 from app.errors import EndpointNotFound, Problem, WorkspaceFault, WorkspaceTimeout, WorkspaceUnavailable
 from app.workspaces import faults, prediction_faults
 from app.workspaces.clients import Connection, get_connection
+from app.workspaces.credentials import Credentials
 
 # The platform itself ends a prediction after 597 s [DOC].
 TOTAL_TIMEOUT_SECONDS = 600
@@ -59,6 +60,7 @@ class Prediction:
 
 
 _sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
+_sign_ins: dict[Credentials, asyncio.Future[dict[str, str]]] = {}
 
 
 @asynccontextmanager
@@ -78,39 +80,40 @@ async def invoking(
     """
     connection = get_connection(workspace)
     url = _make_url(connection, workspace, endpoint, served)
-    token = connection.credentials.find_headers()
-    if token is None:
-        token = await asyncio.to_thread(connection.credentials.get_headers)
-    try:
-        async with _get_session().post(
-            url,
-            data=body,
-            headers={"accept-encoding": "identity", **_pick(headers, REQUEST_HEADERS), **token},
-            allow_redirects=False,
-            proxy=_find_proxy(connection.configured.host),
-        ) as answer:
-            if answer.status != 200:
-                said = await answer.content.read(ERROR_LIMIT_BYTES)
-                raise _refusal(connection, workspace, endpoint, answer.status, answer.headers, said)
-            yield Answer(answer.status, _pick(answer.headers, RESPONSE_HEADERS), answer.content.iter_any())
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise _failure(error, workspace, endpoint) from error
+    with connection.circuit.guarding(workspace, _action(endpoint)):
+        token = connection.credentials.find_headers() or await _sign_in(connection)
+        try:
+            async with _get_session().post(
+                url,
+                data=body,
+                headers={"accept-encoding": "identity", **_pick(headers, REQUEST_HEADERS), **token},
+                allow_redirects=False,
+                proxy=_find_proxy(connection.configured.host),
+            ) as answer:
+                connection.circuit.close()
+                if answer.status != 200:
+                    said = await answer.content.read(ERROR_LIMIT_BYTES)
+                    raise _refusal(connection, workspace, endpoint, answer.status, answer.headers, said)
+                yield Answer(answer.status, _pick(answer.headers, RESPONSE_HEADERS), answer.content.iter_any())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _failure(error, workspace, endpoint) from error
 
 
 def predict(workspace: str, endpoint: str, payload: dict[str, Any], *, served: str | None = None) -> Prediction:
     """One prediction, blocking, for the smoke test and the round trip; raises as `invoking` does."""
     connection = get_connection(workspace)
     url = _make_url(connection, workspace, endpoint, served)
-    token = connection.credentials.get_headers()
-    action = f"predicting with endpoint {endpoint}"
-    limits = (CONNECT_TIMEOUT_SECONDS, SMOKE_TIMEOUT_SECONDS)
-    try:
-        answer = requests.post(url, json=payload, headers=token, timeout=limits, allow_redirects=False)
-        if answer.status_code != 200:
-            raise _refusal(connection, workspace, endpoint, answer.status_code, answer.headers, answer.content)
-        return Prediction(answer.json(), answer.headers.get("served-model-name"))
-    except requests.RequestException as error:
-        raise faults.as_problem(error, workspace, action) from error
+    action, limits = _action(endpoint), (CONNECT_TIMEOUT_SECONDS, SMOKE_TIMEOUT_SECONDS)
+    with connection.circuit.guarding(workspace, action):
+        token = connection.credentials.get_headers()
+        try:
+            answer = requests.post(url, json=payload, headers=token, timeout=limits, allow_redirects=False)
+            connection.circuit.close()
+            if answer.status_code != 200:
+                raise _refusal(connection, workspace, endpoint, answer.status_code, answer.headers, answer.content)
+            return Prediction(answer.json(), answer.headers.get("served-model-name"))
+        except requests.RequestException as error:
+            raise faults.as_problem(error, workspace, action) from error
 
 
 async def close() -> None:
@@ -128,6 +131,17 @@ def _make_url(connection: Connection, workspace: str, endpoint: str, served: str
         raise EndpointNotFound(workspace=workspace, kind="served model", name=served)
     part = f"/served-models/{served}" if served else ""
     return f"{connection.configured.host}/serving-endpoints/{endpoint}{part}/invocations"
+
+
+async def _sign_in(connection: Connection) -> dict[str, str]:
+    # One thread a workspace, whose outcome all share: the threads of one that hangs would else be everybody's.
+    signing_in = _sign_ins.get(connection.credentials)
+    if signing_in is None:
+        signing_in = _sign_ins[connection.credentials] = asyncio.ensure_future(
+            asyncio.to_thread(connection.credentials.get_headers)
+        )
+        signing_in.add_done_callback(lambda _: _sign_ins.pop(connection.credentials, None))
+    return await asyncio.shield(signing_in)
 
 
 def _get_session() -> aiohttp.ClientSession:
@@ -152,6 +166,10 @@ def _find_proxy(host: str) -> str | None:
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
+def _action(endpoint: str) -> str:
+    return f"predicting with endpoint {endpoint}"
+
+
 def _pick(headers: Mapping[str, str], allowed: tuple[str, ...]) -> dict[str, str]:
     return {name: value for given, value in headers.items() if (name := given.lower()) in allowed}
 
@@ -168,7 +186,7 @@ def _refusal(
 def _failure(error: Exception, workspace: str, endpoint: str) -> Problem:
     if isinstance(error.__cause__, Problem):
         return error.__cause__
-    fields: dict[str, Any] = {"workspace": workspace, "action": f"predicting with endpoint {endpoint}"}
+    fields: dict[str, Any] = {"workspace": workspace, "action": _action(endpoint)}
     if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError) and not isinstance(
         error, aiohttp.ConnectionTimeoutError
     ):

@@ -13,10 +13,10 @@ from app.errors import (
     EndpointNotServing,
     PredictionRejected,
     Problem,
+    TokenRefused,
     WorkspaceFault,
     WorkspaceRefused,
     WorkspaceTimeout,
-    WorkspaceUnavailable,
 )
 from app.workspaces import faults
 
@@ -35,7 +35,7 @@ def read(workspace: str, endpoint: str, status: int, headers: Mapping[str, str],
     fields: dict[str, Any] = {"workspace": workspace, "upstream": upstream}
     acting = {**fields, "action": f"predicting with endpoint {endpoint}"}
     if stale_token:
-        return WorkspaceUnavailable(retry_after_seconds=1, **acting), True
+        return TokenRefused(retry_after_seconds=1, **acting), True
     # A stopped endpoint answers 400 too [DOC].
     if status in {429, 502, 503} or (status == 400 and "is stopped" in message):
         wait = faults.read_retry_after(headers)

@@ -12,6 +12,7 @@ import pytest
 from app import configuration
 from app.errors import (
     CredentialsUnreadable,
+    TokenRefused,
     WorkspaceFault,
     WorkspaceNotFound,
     WorkspaceRefused,
@@ -153,7 +154,7 @@ def test_a_token_refused_before_its_time_is_dropped_and_the_next_call_brings_a_f
     configure(dev={"host": stub.host, "auth": oauth})
     well = tokens()
     stub.script = lambda a: Answer(status, content) if "token-1" in a.headers["Authorization"] else well(a)
-    with pytest.raises(WorkspaceUnavailable) as raised:
+    with pytest.raises(TokenRefused) as raised:
         ask()
     assert raised.value.retryable
     assert ask() == "Bearer token-2"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from app.errors import (
     Problem,
     ShareNotFound,
     SharingUnavailable,
+    TokenRefused,
     WorkspaceConflict,
     WorkspaceFault,
     WorkspaceRefused,
@@ -53,7 +56,7 @@ def refused(stub: Stub, configure: Configure, answer: Answer, *, told: bool = Tr
         (409, "ABORTED", WorkspaceConflict),
         (409, None, WorkspaceConflict),
         (403, "PERMISSION_DENIED", WorkspaceRefused),
-        (401, "UNAUTHENTICATED", WorkspaceUnavailable),
+        (401, "UNAUTHENTICATED", TokenRefused),
         (429, "REQUEST_LIMIT_EXCEEDED", WorkspaceThrottled),
         (429, "RESOURCE_EXHAUSTED", WorkspaceThrottled),
         (503, "TEMPORARILY_UNAVAILABLE", WorkspaceUnavailable),
@@ -116,7 +119,17 @@ def test_an_unreadable_error_brings_none_of_the_exchange_into_the_problem(
     assert raised.fields["upstream"] == {"error_code": None}
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("60", 60), ("0", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", 1)])
+def test_a_time_to_wait_may_be_a_date(stub: Stub, configure: Configure) -> None:
+    content = {"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "m"}
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    raised = refused(stub, configure, Answer(429, content, {"Retry-After": until}))
+    assert type(raised) is WorkspaceThrottled
+    assert 80 <= (raised.retry_after_seconds or 0) <= 90
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("60", 60), ("0", 0), ("Wed, 21 Oct 2020 07:28:00 GMT", 0), ("soon", 5)]
+)
 def test_the_time_to_wait_is_the_platforms(stub: Stub, configure: Configure, header: str, seconds: int) -> None:
     content: dict[str, Any] = {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "m"}
     assert refused(stub, configure, Answer(503, content, {"Retry-After": header})).retry_after_seconds == seconds

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import WorkspaceNotFound, WorkspaceRefused, WorkspaceUnavailable
+from app.errors import TokenRefused, WorkspaceNotFound, WorkspaceRefused, WorkspaceUnavailable
 from app.workspaces import identities
 from tests.workspaces.conftest import Answer, Configure, Platform, Stub
 
@@ -48,6 +48,6 @@ def test_a_token_that_was_replaced_in_its_file_is_taken_up_after_the_first_refus
     token = tmp_path / "rotated"
     token.write_text("dapi-of-yesterday")
     configure(dev={"host": platform.workspaces["dev"]["host"], "auth": {"type": "pat", "token": {"file": str(token)}}})
-    assert isinstance(identities.probe("dev").problem, WorkspaceUnavailable)
+    assert isinstance(identities.probe("dev").problem, TokenRefused)
     token.write_text(platform.controls["dev"].token)
     assert identities.probe("dev").identity == platform.controls["dev"].name

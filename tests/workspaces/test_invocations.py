@@ -18,6 +18,7 @@ from app.errors import (
     EndpointNotServing,
     PredictionRejected,
     Problem,
+    TokenRefused,
     WorkspaceFault,
     WorkspaceRefused,
     WorkspaceTimeout,
@@ -174,7 +175,7 @@ async def test_a_token_refused_before_its_time_is_dropped_and_the_next_call_brin
         return Answer(200, {"predictions": [1]}) if known else Answer(status, {"message": "Invalid access token."})
 
     stub.script = say
-    with pytest.raises(WorkspaceUnavailable) as raised:
+    with pytest.raises(TokenRefused) as raised:
         await invoke()
     assert raised.value.retryable
     await invoke()
