@@ -55,6 +55,8 @@ class Stub:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Headers and body in one write: the second of two waits for the client to acknowledge the first.
+            wbufsize = -1
 
             def _answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -68,10 +70,11 @@ class Stub:
                 self.send_response(said.status)
                 for name, value in {"Content-Length": str(len(content)), **said.headers}.items():
                     self.send_header(name, value)
-                self.end_headers()
-                if self.command != "HEAD":
-                    with suppress(ConnectionError):  # whoever asked has heard enough
+                with suppress(ConnectionError):  # whoever asked has heard enough
+                    self.end_headers()
+                    if self.command != "HEAD":
                         self.wfile.write(content)
+                    self.wfile.flush()
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _answer  # noqa: N815
 
