@@ -19,17 +19,15 @@ COPY app app
 ENV SOURCE_DATE_EPOCH=1735689600
 RUN cd jobs && ../tools/bin/python -m hatchling build --target wheel --directory ../app/wheels
 RUN tools/bin/python -m hatchling build --target wheel --directory dist
-# Compiled once, here: the final image's file system may be read-only.
+# pip goes last: nothing is installed into a finished image. It has compiled every module, as the image may be read-only.
 RUN /opt/causeway/bin/pip install --no-deps --no-index dist/causeway-*.whl \
- && /opt/causeway/bin/pip uninstall --yes --quiet setuptools pip \
- && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/causeway/lib
+ && /opt/causeway/bin/pip uninstall --yes --quiet setuptools pip
 
 FROM builder AS sandbox-builder
 COPY requirements-sandbox.lock ./
 RUN python -m venv --clear /opt/causeway \
  && /opt/causeway/bin/pip install --only-binary :all: --require-hashes -r requirements-sandbox.lock
-RUN /opt/causeway/bin/pip install --no-deps --no-index dist/causeway-*.whl \
- && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/causeway/lib
+RUN /opt/causeway/bin/pip install --no-deps --no-index dist/causeway-*.whl
 
 FROM ${PYTHON_IMAGE} AS runtime
 LABEL org.opencontainers.image.title="Causeway" \

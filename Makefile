@@ -37,8 +37,13 @@ check: install ## Lint, types, import contracts, committed documents
 bench: install ## Measure start, memory and the story's time
 	$(BIN)/python -m bench.measure
 
-lock: ## Write requirements.lock anew (names, versions, hashes; no addresses)
-	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --universal --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock --quiet
+LOCK = $(BIN)/uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-header --no-annotate --quiet
+
+lock: ## Write the locks anew (names, versions, hashes; no addresses)
+	$(LOCK) pyproject.toml --all-extras -o requirements.lock
+	$(LOCK) pyproject.toml -c requirements.lock -o requirements-service.lock
+	$(LOCK) pyproject.toml -c requirements.lock --extra sandbox -o requirements-sandbox.lock
+	echo hatchling | $(LOCK) - -c requirements.lock -o requirements-build.lock
 
 .PHONY: help install demo test check bench lock

@@ -46,9 +46,9 @@ def set_up(console: Console, stage: Stage) -> None:
         workspaces = _start_sandbox(stage)
     stage.hosts = {name: workspace["host"] for name, workspace in workspaces.items()}
     with doing(console, "an admin gives Causeway its identities and rights (grants.sh)"):
-        granted = _give_rights(folder, workspaces)
+        granted = give_rights(folder, workspaces)
     with doing(console, f"the admin puts the data into {DATA_PATH}"):
-        _put_data(workspaces["dev"])
+        put_data(workspaces["dev"])
     environment = _write_configuration(folder, stage.hosts, granted)
     with doing(console, f"an API key is made for {PRINCIPAL}"):
         command = [sys.executable, "-m", "app.cli", "keys", "create", PRINCIPAL, "--days", "1"]
@@ -63,15 +63,8 @@ def take_down(stage: Stage) -> None:
         programs.end(stage.programs.pop())
 
 
-def _start_sandbox(stage: Stage) -> dict[str, Any]:
-    known = stage.folder / "sandbox" / "sandbox.json"
-    sandbox = programs.start("sandbox", ["app.sandbox", "--state", str(known.parent)], stage.folder)
-    stage.programs.append(sandbox)
-    programs.await_ready(sandbox, known.exists, READY_SECONDS)
-    return dict(json.loads(known.read_text())["workspaces"])
-
-
-def _give_rights(folder: Path, workspaces: dict[str, Any]) -> dict[str, str]:
+def give_rights(folder: Path, workspaces: dict[str, Any]) -> dict[str, str]:
+    """Run `grants.sh` as the workspaces' admin; ids and secrets by name, kept in the folder, the same when repeated."""
     env_file = folder / "causeway.env"
     admins = {
         f"{name.upper()}_{field.upper()}": workspaces[name][field]
@@ -83,7 +76,8 @@ def _give_rights(folder: Path, workspaces: dict[str, Any]) -> dict[str, str]:
     return {name: value for name, _, value in lines}
 
 
-def _put_data(workspace: dict[str, Any]) -> None:
+def put_data(workspace: dict[str, Any]) -> None:
+    """Put the year of bike rentals into the team's volume, whatever is there."""
     answer = httpx.put(
         f"{workspace['host']}/api/2.0/fs/files{DATA_PATH}",
         params={"overwrite": "true"},
@@ -94,11 +88,23 @@ def _put_data(workspace: dict[str, Any]) -> None:
     answer.raise_for_status()
 
 
+def fill_configuration(hosts: dict[str, str], granted: dict[str, str]) -> str:
+    """The text of `causeway.yaml` for these hosts and ids; it names its secrets as variables of the environment."""
+    names = {f"{name.upper()}_HOST": host for name, host in hosts.items()}
+    return Template((HERE / "configuration.yaml").read_text()).safe_substitute(names | granted)
+
+
+def _start_sandbox(stage: Stage) -> dict[str, Any]:
+    known = stage.folder / "sandbox" / "sandbox.json"
+    sandbox = programs.start("sandbox", ["app.sandbox", "--state", str(known.parent)], stage.folder)
+    stage.programs.append(sandbox)
+    programs.await_ready(sandbox, known.exists, READY_SECONDS)
+    return dict(json.loads(known.read_text())["workspaces"])
+
+
 def _write_configuration(folder: Path, hosts: dict[str, str], granted: dict[str, str]) -> dict[str, str]:
     """The service's environment: the secrets are there, and the file only names them."""
-    names = {f"{name.upper()}_HOST": host for name, host in hosts.items()}
-    text = Template((HERE / "configuration.yaml").read_text()).safe_substitute(names | granted)
-    (folder / "causeway.yaml").write_text(text)
+    (folder / "causeway.yaml").write_text(fill_configuration(hosts, granted))
     secrets = {name: value for name, value in granted.items() if name.endswith("_SECRET")}
     return {"CAUSEWAY_CONFIG": str(folder / "causeway.yaml"), "CAUSEWAY_DATA": str(folder / "data"), **secrets}
 
