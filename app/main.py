@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import configuration, durable, settings
 from app.domain import executors, invocations
+from app.domain.workspaces import list_needs
 from app.http import (
     acceptances,
     audit_events,
@@ -128,6 +129,7 @@ def open_stores() -> None:
     process = settings.current()
     migrations.upgrade(process.database_url)
     connection.connect(process.database_url)
+    configuration.guard(list_needs)
     durable.connect(process.engine_url)
 
 

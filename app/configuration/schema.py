@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.configuration.secrets import Secret
 
 Role = Literal["viewer", "invoker", "publisher", "deployer", "approver"]
+RETIRING = "RETIRING"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -92,6 +93,8 @@ class Workspace(Part):
     warehouse_id: str | None = None
     capture_schema: str | None = None
     compute: Compute = Compute()
+    state: Literal["ACTIVE", "RETIRING"] = "ACTIVE"
+    """RETIRING: what is under way there goes on, and nothing new begins. Then it may leave the file."""
 
 
 class Link(Part):

@@ -8,8 +8,8 @@ from typing import Any
 from app import durable
 from app.configuration import share_name
 from app.domain import audiences, jobs, shared_catalogs
-from app.domain.access import Caller, Name, check, check_link, get_workspace
-from app.domain.operations import Key, Operation, start
+from app.domain.access import Caller, Name, check, check_active, check_link, get_workspace
+from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.shared_catalogs import Accepting
 from app.domain.workflows import Outcome, Work, register
@@ -39,7 +39,7 @@ def plan(caller: Caller, request: Request) -> Plan:
     return _plan(_accepting(caller, request))
 
 
-def begin(caller: Caller, key: Key, request: Request, plan_digest: str | None) -> Operation:
+def begin(caller: Caller, key: Key, request: Request, plan_digest: str | None, on_conflict: str = REJECT) -> Operation:
     """Check as `plan` does, then accept the acceptance."""
     accepting = _accepting(caller, request)
     require(_plan(accepting), plan_digest)
@@ -54,7 +54,8 @@ def begin(caller: Caller, key: Key, request: Request, plan_digest: str | None) -
         share=accepting.share,
         catalog=accepting.catalog,
     )
-    return start(accept, key, caller, accepting.project, asdict(accepting), record, accepting.lock)
+    work = (accept, key, caller, accepting.project, asdict(accepting), record, accepting.lock)
+    return start(*work, workspaces=[accepting.workspace, accepting.provider_workspace], on_conflict=on_conflict)
 
 
 @register("accept", Acceptance)
@@ -79,6 +80,7 @@ def _accepting(caller: Caller, request: Request) -> Accepting:
     check(caller, "accept", request.project, Name("catalog", request.workspace, catalog))
     get_workspace(caller, request.provider_workspace)
     check_link(request.provider_workspace, request.workspace)
+    check_active(request.workspace, request.provider_workspace)
     return Accepting(
         project=request.project,
         workspace=request.workspace,

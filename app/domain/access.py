@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app import configuration
-from app.configuration import Project, share_name
-from app.errors import LinkNotDeclared, NotInProject, PermissionDenied, ProjectNotFound, WorkspaceNotFound
+from app.configuration import RETIRING, Project, share_name
+from app.errors import (
+    LinkNotDeclared,
+    NotInProject,
+    PermissionDenied,
+    ProjectNotFound,
+    WorkspaceNotFound,
+    WorkspaceRetiring,
+)
 
 READ = "read"
 ROLES = {
@@ -116,6 +123,20 @@ def check_link(source: str, target: str) -> None:
     """Models move only along declared links; raises `LinkNotDeclared`."""
     if not any(link.source == source and link.target == target for link in configuration.current().links):
         raise LinkNotDeclared(source=source, target=target)
+
+
+def check_active(*workspaces: str) -> None:
+    """New work may begin in each of the workspaces; raises `WorkspaceRetiring`, `WorkspaceNotFound` for one that left.
+
+    Asked by every plan, and again when the work is accepted. What takes something away is not asked this: it is how a
+    workspace is cleared.
+    """
+    known = configuration.current().workspaces
+    for workspace in workspaces:
+        if workspace not in known:
+            raise WorkspaceNotFound(workspace=workspace)
+        if known[workspace].state == RETIRING:
+            raise WorkspaceRetiring(workspace=workspace)
 
 
 def declares(project: str, name: Name) -> bool:

@@ -60,6 +60,11 @@ def list_identifiers(project: str, audience: str) -> dict[str, str | None]:
     return identifiers
 
 
+def list_workspaces(project: str, audience: str) -> list[str]:
+    """The workspaces among the audience's recipients."""
+    return [one.workspace for one in get(project, audience).recipients if one.workspace is not None]
+
+
 def list_known_identifiers(project: str, audience: str) -> dict[str, str | None]:
     """As `list_identifiers`, without the workspaces that cannot be asked for theirs now."""
     identifiers: dict[str, str | None] = {}

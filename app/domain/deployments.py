@@ -10,7 +10,7 @@ from app.domain import endpoint_updates, first_predictions, model_versions
 from app.domain.access import Caller, Name, check, check_active
 from app.domain.endpoint_updates import Deploying as Deploying
 from app.domain.endpoint_updates import Entities
-from app.domain.operations import Key, Operation, start
+from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.workflows import Changes, Outcome, Work, register
 from app.errors import OperationTimedOut, Problem, from_dict
@@ -30,7 +30,9 @@ def plan(caller: Caller, deploying: Deploying) -> Plan:
     return _look(caller, deploying)[0]
 
 
-def begin(caller: Caller, key: Key, deploying: Deploying, plan_digest: str | None) -> Operation:
+def begin(
+    caller: Caller, key: Key, deploying: Deploying, plan_digest: str | None, on_conflict: str = REJECT
+) -> Operation:
     """Check as `plan` does, then accept the deployment; one change of an endpoint at a time."""
     made, served, digest = _look(caller, deploying)
     require(made, plan_digest)
@@ -48,7 +50,8 @@ def begin(caller: Caller, key: Key, deploying: Deploying, plan_digest: str | Non
         request=request,
     )
     lock = f"{deploying.workspace}/endpoints/{deploying.endpoint}"
-    return start(deploy, key, caller, deploying.project, request, record, lock, workspaces=[deploying.workspace])
+    work = (deploy, key, caller, deploying.project, request, record, lock)
+    return start(*work, workspaces=[deploying.workspace], on_conflict=on_conflict)
 
 
 def undo(operation: Operation) -> None:

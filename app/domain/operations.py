@@ -101,8 +101,8 @@ def start(
     """Accept the work on `record` (`is_new`: insert it): one transaction with lock and event, then the engine.
 
     When another operation holds `lock`, it raises `OperationInProgress`, or with `on_conflict` QUEUE stands in line.
-    It works in `workspaces`, which stay in the configuration until it has ended; new work raises `WorkspaceRetiring`
-    where one of them takes none. Sent again, it finds the same operation; a crash between the transaction and the engine is mended by the sweep.
+    It works in `workspaces`: they stay in the configuration until it has ended, and new work raises `WorkspaceRetiring`
+    where one takes none. Sent again, it finds the same operation; the sweep mends a crash before the engine has it.
     """
     if is_new:
         check_active(*workspaces)
@@ -120,8 +120,7 @@ def start(
     )
     action = f"{made.kind} requested"
     event = audit.event(caller.principal, action, project, record.id, operation.id, caller.request_id)
-    queue = on_conflict == QUEUE
-    stored, _ = transitions.insert(operation, record if is_new else None, event, queue=queue)
+    stored, _ = transitions.insert(operation, record if is_new else None, event, queue=on_conflict == QUEUE)
     if stored.request_digest != key.request_digest:
         raise IdempotencyKeyReused(operation=stored.id)
     enqueue(stored)

@@ -10,7 +10,7 @@ from app.configuration import share_name
 from app.domain import audiences, copies, jobs, model_versions
 from app.domain.access import Caller, Name, check, check_active
 from app.domain.audiences import Member
-from app.domain.operations import Key, Operation, start
+from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.workflows import Outcome, Work, register
 from app.errors import (
@@ -80,7 +80,9 @@ def plan(caller: Caller, publishing: Publishing) -> Plan:
     )
 
 
-def begin(caller: Caller, key: Key, publishing: Publishing, plan_digest: str | None) -> Operation:
+def begin(
+    caller: Caller, key: Key, publishing: Publishing, plan_digest: str | None, on_conflict: str = REJECT
+) -> Operation:
     """Check as `plan` does, then accept the publication."""
     require(plan(caller, publishing), plan_digest)
     record = Publication(
@@ -96,8 +98,8 @@ def begin(caller: Caller, key: Key, publishing: Publishing, plan_digest: str | N
         published_model=publishing.published_model,
     )
     place = copies.lock(publishing.workspace, publishing.published_model, publishing.model, publishing.version)
-    request, places = asdict(publishing), _list_workspaces(publishing)
-    return start(publish, key, caller, publishing.project, request, record, place, workspaces=places)
+    work = (publish, key, caller, publishing.project, asdict(publishing), record, place)
+    return start(*work, workspaces=_list_workspaces(publishing), on_conflict=on_conflict)
 
 
 def _undo(operation: Operation) -> None:

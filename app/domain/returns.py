@@ -5,7 +5,7 @@ from __future__ import annotations
 from app import durable
 from app.domain import records, shared_catalogs
 from app.domain.access import Caller
-from app.domain.operations import Key, Operation, start
+from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.workflows import Outcome, Work, register
 from app.errors import RecordNotActive
 from app.store import records as store
@@ -13,7 +13,7 @@ from app.store.acceptances import Acceptance
 from app.workspaces import catalogs
 
 
-def begin(caller: Caller, key: Key, acceptance_id: str) -> Operation:
+def begin(caller: Caller, key: Key, acceptance_id: str, on_conflict: str = REJECT) -> Operation:
     """Accept the end of an active acceptance; raises `RecordNotActive` for any other."""
     record = records.get(caller, Acceptance, acceptance_id, "give-back")
     if record.state != "ACTIVE":
@@ -25,10 +25,11 @@ def begin(caller: Caller, key: Key, acceptance_id: str) -> Operation:
         "provider": record.outcome["provider"],
     }
     lock = shared_catalogs.lock(record.outcome["consumer_identifier"], record.share)
-    return start(give_back, key, caller, record.project, request, record, lock, is_new=False)
+    work = (give_back, key, caller, record.project, request, record, lock)
+    return start(*work, workspaces=[record.workspace], is_new=False, on_conflict=on_conflict)
 
 
-@register("give-back", Acceptance, failed={"state": "ACTIVE"})
+@register("give-back", Acceptance, failed={})
 async def give_back(work: Work) -> Outcome:
     """Remove the catalog when an acceptance of this project made it; all acceptances that rest on it end together.
 

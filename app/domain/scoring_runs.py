@@ -13,7 +13,7 @@ from typing import Any
 
 from app import durable
 from app.domain import data_files, jobs, model_versions, signatures
-from app.domain.access import Caller, Name, check
+from app.domain.access import Caller, Name, check, check_active
 from app.domain.jobs import Job
 from app.domain.operations import Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
@@ -83,7 +83,7 @@ def begin(caller: Caller, key: Key, scoring: Scoring, plan_digest: str | None) -
     named = {name: getattr(scoring, name) for name in ("project", "workspace", "model", "version")}
     request = {**named, "input": source, "output": record.output_path, "digest": looked.digest}
     request |= {"runner": runner, "volume": volume}
-    return start(score, key, caller, scoring.project, request, record)
+    return start(score, key, caller, scoring.project, request, record, workspaces=[scoring.workspace])
 
 
 @register("score", ScoringRun)
@@ -124,6 +124,7 @@ def list_predictions(run: ScoringRun, first: int, count: int) -> tuple[list[Any]
 
 def _look(caller: Caller, scoring: Scoring) -> _Looked:
     check(caller, ACTION, scoring.project, Name("model", scoring.workspace, scoring.model))
+    check_active(scoring.workspace)
     runner = jobs.get_runner(scoring.project, scoring.workspace)
     own_volume = jobs.get_volume(scoring.project, scoring.workspace)
     if scoring.data is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from app.domain import data_files, jobs
-from app.domain.access import Caller, Name, check
+from app.domain.access import Caller, Name, check, check_active
 from app.domain.jobs import Job
-from app.domain.operations import Key, Operation, start
+from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.workflows import Outcome, Work, register
 from app.errors import ColumnMissing, TrainingFailed
@@ -46,6 +46,7 @@ def plan(caller: Caller, training: Training) -> Plan:
         Name("model", training.workspace, training.model),
         Name("data", training.workspace, volume),
     )
+    check_active(training.workspace)
     runner = jobs.get_runner(training.project, training.workspace)
     jobs.get_volume(training.project, training.workspace)
     columns = _check_columns(training)
@@ -61,7 +62,9 @@ def plan(caller: Caller, training: Training) -> Plan:
     )
 
 
-def begin(caller: Caller, key: Key, training: Training, plan_digest: str | None) -> Operation:
+def begin(
+    caller: Caller, key: Key, training: Training, plan_digest: str | None, on_conflict: str = REJECT
+) -> Operation:
     """Check as `plan` does, then accept the training; one training of a registered model at a time."""
     require(plan(caller, training), plan_digest)
     asked = asdict(training)
@@ -78,7 +81,8 @@ def begin(caller: Caller, key: Key, training: Training, plan_digest: str | None)
     )
     request = {"training": asked, "runner": runner, "volume": volume}
     lock = f"{training.workspace}/models/{training.model}"
-    return start(train, key, caller, training.project, request, record, lock)
+    work = (train, key, caller, training.project, request, record, lock)
+    return start(*work, workspaces=[training.workspace], on_conflict=on_conflict)
 
 
 @register("train", TrainingRun)

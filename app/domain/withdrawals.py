@@ -5,14 +5,14 @@ from __future__ import annotations
 from app import durable
 from app.domain import copies, records
 from app.domain.access import Caller
-from app.domain.operations import Key, Operation, start
+from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.workflows import Outcome, Work, register
 from app.errors import RecordNotActive
 from app.store.publications import Publication
 from app.workspaces import models
 
 
-def begin(caller: Caller, key: Key, publication_id: str) -> Operation:
+def begin(caller: Caller, key: Key, publication_id: str, on_conflict: str = REJECT) -> Operation:
     """Accept the withdrawal of an active publication; raises `RecordNotActive` for any other."""
     record = records.get(caller, Publication, publication_id, "withdraw")
     if record.state != "ACTIVE":
@@ -25,10 +25,11 @@ def begin(caller: Caller, key: Key, publication_id: str) -> Operation:
         "shared_as": record.outcome["shared_as"],
     }
     lock = copies.lock(record.workspace, record.published_model, record.model, record.version)
-    return start(withdraw, key, caller, record.project, request, record, lock, is_new=False)
+    work = (withdraw, key, caller, record.project, request, record, lock)
+    return start(*work, workspaces=[record.workspace], is_new=False, on_conflict=on_conflict)
 
 
-@register("withdraw", Publication, failed={"state": "ACTIVE"})
+@register("withdraw", Publication, failed={})
 async def withdraw(work: Work) -> Outcome:
     """Delete the copy and, with the last one, the model's place in the share.
 

@@ -1,4 +1,4 @@
-"""The configured workspaces: how they are linked, and whether they answer now."""
+"""The configured workspaces: how they are linked, whether they answer now, and which operations need them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app import configuration
+from app.configuration import Need
 from app.domain import access
 from app.domain.access import Caller
 from app.errors import Problem
+from app.store import operations
 from app.workspaces import identities, metastores
 from app.workspaces.identities import Reachability
 from app.workspaces.metastores import Metastore
@@ -21,6 +23,8 @@ class Overview:
     name: str
     host: str
     cloud: str
+    state: str
+    operations_under_way: int
     can_publish: bool
     links_from: list[str]
     links_to: list[str]
@@ -38,7 +42,8 @@ class Status:
 
 def list_all(caller: Caller) -> list[Overview]:
     """The workspaces that the caller's projects use, by name; nobody is asked anything."""
-    return [_describe(caller, name) for name in access.list_workspaces(caller)]
+    needs = list_needs()
+    return [_describe(caller, name, needs) for name in access.list_workspaces(caller)]
 
 
 def get(caller: Caller, workspace: str) -> Status:
@@ -48,18 +53,25 @@ def get(caller: Caller, workspace: str) -> Status:
     if reachability.reachable:
         with suppress(Problem):
             metastore = metastores.get_metastore(workspace)
-    return Status(_describe(caller, workspace), reachability, metastore)
+    return Status(_describe(caller, workspace, list_needs()), reachability, metastore)
 
 
-def _describe(caller: Caller, name: str) -> Overview:
+def list_needs() -> list[Need]:
+    """Every operation under way with where it works: what has to stay in the configuration until it has ended."""
+    return [Need(*row) for row in operations.list_live_places()]
+
+
+def _describe(caller: Caller, name: str, needs: list[Need]) -> Overview:
     visible, configured = access.list_workspaces(caller), configuration.current().workspaces[name]
-    links = configuration.current().links
+    links, projects = configuration.current().links, access.list_projects(caller)
     return Overview(
         name=name,
         host=configured.host,
         cloud=configured.cloud,
+        state=configured.state,
+        operations_under_way=sum(name in need.workspaces for need in needs if need.project in projects),
         can_publish=configured.shareable_catalog is not None,
         links_from=sorted(link.source for link in links if link.target == name and link.source in visible),
         links_to=sorted(link.target for link in links if link.source == name and link.target in visible),
-        projects=[project for project in access.list_projects(caller) if name in access.list_places(project)],
+        projects=[project for project in projects if name in access.list_places(project)],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from app.domain import workspaces
 from app.domain.workspaces import Status
@@ -24,6 +24,10 @@ class WorkspaceSummary(Response):
     host: str
     cloud: str
     """`aws`, `azure` or `gcp`."""
+    state: str = Field(examples=["ACTIVE"])
+    """`ACTIVE`, or `RETIRING`: what is under way there goes on, and nothing new begins. Others may come."""
+    operations_under_way: int
+    """How many operations need it, of those that the caller may see; at 0 for an admin, it may go."""
     can_publish: bool
     """Whether it has a place for vetted copies, and so can play the provider's part."""
     links_from: list[str]

@@ -74,7 +74,7 @@ def list_live_places() -> list[tuple[str, str, list[str]]]:
     """Id, project and workspaces of every operation that has not ended."""
     statement = select(Operation.id, Operation.project, Operation.workspaces).where(col(Operation.state).in_(LIVE))
     with transaction() as session:
-        return list(session.exec(statement))
+        return [(one, project, list(places)) for one, project, places in session.exec(statement)]
 
 
 def list_page(projects: set[str], equal: dict[str, Any], after: str | None, size: int) -> Page[Operation]:
