@@ -51,6 +51,8 @@ def start() -> Executor:
         _run_every(executor, process.lease_seconds / BEATS_A_LEASE, _beat)
         _run_every(executor, process.lease_seconds / 20, _fence)
     durable.launch(process.engine_url, executor.id, process.worker_concurrency)
+    if executor.id is not None:
+        _take_over()
     housekeeping.sweep()
     _run_every(executor, process.sweep_seconds, _sweep)
     _run_every(executor, PURGE_EVERY_SECONDS, _purge)
@@ -94,6 +96,10 @@ def _beat(executor: Executor) -> None:
     if not leases.renew(executor.id, settings.current().lease_seconds):
         _end_at_once(executor, "the lease has expired, and others may be at this process's work")
     executor.renewed_at = asked_at
+    _take_over()
+
+
+def _take_over() -> None:
     for dead in leases.list_dead():
         taken = durable.take_over(dead)
         leases.remove(dead)
