@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import DateTime, Dialect, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
+# A process asks for eight connections at most: PostgreSQL allows a hundred by default, and the engine has its own.
+POOL = {"pool_size": 4, "max_overflow": 4, "pool_timeout": 10, "pool_pre_ping": True}
+# No transaction of ours takes a second. One that hangs would keep its locks, and with them every other process.
+LIMITS = {"statement_timeout": "30s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "30s"}
+# Unique violation, deadlock, serialization failure: another transaction was first.
+LOST = ("23505", "40P01", "40001")
+TRIES = 5
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 _engines: list[Engine] = []
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC that comes back with its zone: SQLite forgets it."""
+    """A time in UTC that comes back with its zone: SQLite forgets it, PostgreSQL gives it in the session's."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -29,19 +41,30 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give the zone back."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def make_engine(url: str) -> Engine:
+    """A pool of connections to the database at `url`, prepared as this service needs them; none is opened yet."""
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        made = create_engine(url)
+        event.listen(made, "connect", _prepare_sqlite)
+        event.listen(made, "begin", _begin_immediate)
+        return made
+    options = " ".join(f"-c {name}={value}" for name, value in LIMITS.items())
+    # A peer that is gone without a word is noticed in seconds, not after the system's two hours.
+    network = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 20_000}
+    arguments = {"options": options, "fallback_application_name": "causeway", **network}
+    return create_engine(url, connect_args=arguments, **POOL)
 
 
 def connect(url: str) -> None:
     """Make the database at `url` this process's; nothing is created or migrated here."""
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     disconnect()
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
-    _engines.append(engine)
+    _engines.append(make_engine(url))
 
 
 def disconnect() -> None:
@@ -57,9 +80,33 @@ def engine() -> Engine:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One transaction: committed on leaving, rolled back on any exception."""
+    """One transaction: committed on leaving, rolled back on any exception.
+
+    On SQLite one follows the other. On PostgreSQL they run side by side: what is read in order to be changed is read
+    `with_for_update`, and a function that may be the first to write a row is `repeatable`.
+    """
     with Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def repeatable(function: Callable[P, Answer]) -> Callable[P, Answer]:
+    """Have a function that is one whole transaction run again when the database ended it in another one's favour.
+
+    PostgreSQL does so to the second of two first inserts of a key, and to one side of a deadlock. Nothing of the lost
+    try remains, and the next one reads what the other wrote. What the last of a few tries raises is raised.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Answer:
+        for _ in range(TRIES - 1):
+            try:
+                return function(*args, **kwargs)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in LOST:
+                    raise
+        return function(*args, **kwargs)
+
+    return run
 
 
 def now() -> datetime:

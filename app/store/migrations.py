@@ -6,15 +6,30 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 
 
+class DatabaseIsNewer(Exception):
+    """The database has been migrated by a later release than this one, which would misread it."""
+
+
 def upgrade(url: str) -> None:
-    """Apply every migration that the database at `url` lacks; a second time changes nothing."""
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(configuration(url), "head")
+    """Apply every migration that the database at `url` lacks, all or none; a second time changes nothing.
+
+    Processes that start at once take turns. Raises `DatabaseIsNewer` where a later release has been before.
+    """
+    try:
+        command.upgrade(configuration(url), "head")
+    except CommandError as error:
+        if not isinstance(error.__cause__, ResolutionError):
+            raise
+        raise DatabaseIsNewer(
+            f"The database is at revision {error.__cause__.argument}, which this release does not know: a later release"
+            " has migrated it. Start that release or a later one."
+        ) from error
 
 
 def configuration(url: str) -> Config:

@@ -1,30 +1,20 @@
 """The gate's transactions: accepted once, locked once, ended once, and never without an audit event."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from app.errors import OperationInProgress
-from app.store import audit_events, connection, migrations, operations, records, steps
+from app.store import audit_events, operations, records, steps, transitions
 from app.store.audit_events import AuditEvent
 from app.store.operations import Operation
 from app.store.training_runs import TrainingRun
 
 LOCK = "dev/models/main.bikes.demand"
+pytestmark = pytest.mark.usefixtures("database")
 
 
-@pytest.fixture(autouse=True)
-def database(tmp_path: Path) -> Iterator[None]:
-    url = f"sqlite:///{tmp_path / 'causeway.sqlite'}"
-    migrations.upgrade(url)
-    connection.connect(url)
-    yield
-    connection.disconnect()
-
-
-def operation(number: int) -> Operation:
+def operation(number: int, lock: str | None = None) -> Operation:
     return Operation(
         id=f"op_{number}",
         kind="train",
@@ -33,6 +23,7 @@ def operation(number: int) -> Operation:
         request_digest="digest",
         resource_kind="training_run",
         resource_id=f"trn_{number}",
+        lock=lock,
     )
 
 
@@ -52,7 +43,7 @@ def event(name: str) -> AuditEvent:
 
 
 def accept(number: int, lock: str | None = LOCK) -> tuple[Operation, bool]:
-    return operations.insert(operation(number), lock, record(number), event(f"accept {number}"))
+    return transitions.insert(operation(number, lock), record(number), event(f"accept {number}"))
 
 
 def events() -> list[str]:
@@ -102,11 +93,11 @@ def test_the_same_key_sent_fifty_times_at_once_is_one_operation() -> None:
 
 def test_the_first_end_stands_and_frees_the_lock() -> None:
     accept(1)
-    operations.begin("op_1")
+    transitions.begin("op_1")
     ended = {"state": "SUCCEEDED", "version": 3}
-    operations.finish("op_1", "SUCCEEDED", None, [(TrainingRun, "trn_1", ended)], event("succeed"))
+    transitions.finish("op_1", "SUCCEEDED", None, [(TrainingRun, "trn_1", ended)], event("succeed"))
 
-    operations.finish(
+    transitions.finish(
         "op_1", "CANCELLED", {"code": "x"}, [(TrainingRun, "trn_1", {"state": "FAILED"})], event("cancel")
     )
 
@@ -123,7 +114,7 @@ def test_an_end_that_cannot_be_written_whole_is_not_written_at_all() -> None:
     accept(1)
 
     with pytest.raises(Exception, match="No row"):
-        operations.finish("op_1", "SUCCEEDED", None, [(TrainingRun, "trn_none", {})], event("succeed"))
+        transitions.finish("op_1", "SUCCEEDED", None, [(TrainingRun, "trn_none", {})], event("succeed"))
 
     found = operations.find("op_1")
     assert found is not None
@@ -135,12 +126,12 @@ def test_an_end_that_cannot_be_written_whole_is_not_written_at_all() -> None:
 
 def test_a_wish_to_cancel_is_noted_once_and_told_to_whoever_starts_a_run() -> None:
     accept(1)
-    assert operations.note_upstream_run("op_1", {"run_id": 1}) is False
+    assert transitions.note_upstream_run("op_1", {"run_id": 1}) is False
 
-    operations.request_cancel("op_1", "person:b", event("cancel requested"))
-    operations.request_cancel("op_1", "person:c", event("cancel requested again"))
+    transitions.request_cancel("op_1", "person:b", event("cancel requested"))
+    transitions.request_cancel("op_1", "person:c", event("cancel requested again"))
 
-    assert operations.note_upstream_run("op_1", {"run_id": 2}) is True
+    assert transitions.note_upstream_run("op_1", {"run_id": 2}) is True
     assert sorted(events()) == ["accept 1", "cancel requested"]
 
 
