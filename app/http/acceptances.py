@@ -24,14 +24,15 @@ from app.errors import (
     ShareNameTaken,
     ShareNotFound,
     WorkspaceNotFound,
+    WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
 from app.http.conventions import pages, plan
+from app.http.conventions.bodies import OnConflict, Time
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
-from app.http.conventions.bodies import Time
 from app.http.conventions.caller import CurrentCaller
-from app.http.conventions.idempotency import IdempotencyKey, accept, accepts
+from app.http.conventions.idempotency import ConflictQuery, IdempotencyKey, accept, accepts
 from app.http.conventions.live import look
 from app.http.conventions.names import PlanDigest, Word
 from app.http.conventions.operation import OperationBody
@@ -48,6 +49,7 @@ OWN = (
     ShareNameTaken,
     ShareNotFound,
     WorkspaceNotFound,
+    WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
 
@@ -72,6 +74,8 @@ class AcceptanceRequest(Body):
     """A catalog name that the project declares; by default the share's own."""
     plan_digest: PlanDigest | SkipJsonSchema[None] = None
     """The digest of the plan that was agreed to."""
+    on_conflict: OnConflict = OnConflict.REJECT
+    """What to do while another operation is changing the same thing; a plan does not depend on it."""
 
 
 class AcceptedProvider(Answer):
@@ -138,8 +142,8 @@ async def create_acceptance(
     asked = _request(body)
 
     async def begin(made: Key) -> Operation:
-        action = "looking at what to accept"
-        return await look(body.workspace, action, acceptances.begin, caller, made, asked, body.plan_digest)
+        work = (caller, made, asked, body.plan_digest, body.on_conflict)
+        return await look(body.workspace, "looking at what to accept", acceptances.begin, *work)
 
     return await accept(request, response, caller, key, body, begin)
 
@@ -176,12 +180,17 @@ def get_acceptance(acceptance_id: str, caller: CurrentCaller) -> AcceptanceBody:
 
 @router.delete("/acceptances/{acceptance_id:id}", **accepts(RecordNotActive, RecordNotFound))
 async def delete_acceptance(
-    acceptance_id: str, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
+    acceptance_id: str,
+    request: Request,
+    response: Response,
+    caller: CurrentCaller,
+    key: IdempotencyKey,
+    on_conflict: ConflictQuery = OnConflict.REJECT,
 ) -> OperationBody:
     """Remove the catalog if Causeway made it for this project. The acceptance stays as GIVEN_BACK."""
 
     async def begin(made: Key) -> Operation:
-        return await run_in_threadpool(returns.begin, caller, made, acceptance_id)
+        return await run_in_threadpool(returns.begin, caller, made, acceptance_id, on_conflict)
 
     return await accept(request, response, caller, key, None, begin)
 

@@ -11,6 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.domain import deployments, records
 from app.domain.deployments import Deploying, Deployment
+from app.domain.operations import Key, Operation
 from app.domain.serving_endpoints import NAME
 from app.errors import (
     EndpointNameTaken,
@@ -23,11 +24,12 @@ from app.errors import (
     RecordNotFound,
     SignatureMissing,
     WorkspaceNotFound,
+    WorkspaceRetiring,
 )
 from app.http.conventions import pages, plan
+from app.http.conventions.bodies import OnConflict, Strictly, Time
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
-from app.http.conventions.bodies import Strictly, Time
 from app.http.conventions.caller import CurrentCaller
 from app.http.conventions.idempotency import IdempotencyKey, accept, accepts
 from app.http.conventions.live import look
@@ -46,6 +48,7 @@ OWN = (
     ProjectNotFound,
     SignatureMissing,
     WorkspaceNotFound,
+    WorkspaceRetiring,
 )
 Endpoint = Annotated[str, Field(pattern=f"^{NAME.pattern}$", examples=["bikes-demand"])]
 
@@ -73,6 +76,8 @@ class DeploymentRequest(Body):
     """Whether it sleeps when unused: cheaper, with a slow first answer."""
     plan_digest: PlanDigest | SkipJsonSchema[None] = None
     """The digest of the plan that was agreed to."""
+    on_conflict: OnConflict = OnConflict.REJECT
+    """What to do while another operation is changing the same thing; a plan does not depend on it."""
 
 
 class DeploymentBody(Answer):
@@ -110,16 +115,12 @@ async def create_deployment(
 ) -> OperationBody:
     """Serve a version. It comes up without traffic, answers its input example, and only then gets the traffic."""
     deploying = _deploying(body)
-    return await accept(
-        request,
-        response,
-        caller,
-        key,
-        body,
-        lambda made: look(
-            body.workspace, "looking at the endpoint", deployments.begin, caller, made, deploying, body.plan_digest
-        ),
-    )
+
+    async def begin(made: Key) -> Operation:
+        work = (caller, made, deploying, body.plan_digest, body.on_conflict)
+        return await look(body.workspace, "looking at the endpoint", deployments.begin, *work)
+
+    return await accept(request, response, caller, key, body, begin)
 
 
 @router.post("/deployments:plan", responses=problems(*OWN))
@@ -152,4 +153,4 @@ def get_deployment(deployment_id: str, caller: CurrentCaller) -> DeploymentBody:
 
 
 def _deploying(body: DeploymentRequest) -> Deploying:
-    return Deploying(**body.model_dump(mode="json", exclude={"plan_digest"}))
+    return Deploying(**body.model_dump(mode="json", exclude={"plan_digest", "on_conflict"}))

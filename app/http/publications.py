@@ -30,14 +30,15 @@ from app.errors import (
     SharingUnavailable,
     SignatureMissing,
     WorkspaceNotFound,
+    WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
 from app.http.conventions import pages, plan
+from app.http.conventions.bodies import OnConflict, Strictly, Time
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
-from app.http.conventions.bodies import Strictly, Time
 from app.http.conventions.caller import CurrentCaller
-from app.http.conventions.idempotency import IdempotencyKey, accept, accepts
+from app.http.conventions.idempotency import ConflictQuery, IdempotencyKey, accept, accepts
 from app.http.conventions.live import look
 from app.http.conventions.names import FullName, PlanDigest, Word
 from app.http.conventions.operation import OperationBody
@@ -58,6 +59,7 @@ OWN = (
     SharingUnavailable,
     SignatureMissing,
     WorkspaceNotFound,
+    WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
 
@@ -74,6 +76,8 @@ class PublicationRequest(Body):
     """A named set of recipients that the project declares."""
     plan_digest: PlanDigest | SkipJsonSchema[None] = None
     """The digest of the plan that was agreed to."""
+    on_conflict: OnConflict = OnConflict.REJECT
+    """What to do while another operation is changing the same thing; a plan does not depend on it."""
 
 
 class SourceVersion(Answer):
@@ -189,12 +193,17 @@ def get_publication(publication_id: str, caller: CurrentCaller) -> PublicationBo
 
 @router.delete("/publications/{publication_id:id}", **accepts(RecordNotActive, RecordNotFound))
 async def delete_publication(
-    publication_id: str, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
+    publication_id: str,
+    request: Request,
+    response: Response,
+    caller: CurrentCaller,
+    key: IdempotencyKey,
+    on_conflict: ConflictQuery = OnConflict.REJECT,
 ) -> OperationBody:
     """Delete the copy: this audience sees it no more, others are not touched. The publication stays as WITHDRAWN."""
 
     async def begin(made: Key) -> Operation:
-        return await run_in_threadpool(withdrawals.begin, caller, made, publication_id)
+        return await run_in_threadpool(withdrawals.begin, caller, made, publication_id, on_conflict)
 
     return await accept(request, response, caller, key, None, begin)
 
@@ -204,7 +213,7 @@ def _plan(caller: Caller, body: PublicationRequest) -> Plan:
 
 
 def _begin(caller: Caller, key: Key, body: PublicationRequest) -> Operation:
-    return publications.begin(caller, key, _publishing(caller, body), body.plan_digest)
+    return publications.begin(caller, key, _publishing(caller, body), body.plan_digest, body.on_conflict)
 
 
 def _publishing(caller: Caller, body: PublicationRequest) -> Publishing:

@@ -26,6 +26,7 @@ from app.errors import (
     RecordNotFound,
     SignatureMissing,
     WorkspaceNotFound,
+    WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
 from app.http.conventions import pages, plan
@@ -52,6 +53,7 @@ OWN = (
     ProjectNotFound,
     SignatureMissing,
     WorkspaceNotFound,
+    WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
 Column = Annotated[str, Field(min_length=1, max_length=255)]

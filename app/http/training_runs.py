@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.domain import records, training_runs
+from app.domain.operations import Key, Operation
 from app.domain.training_runs import Training, TrainingRun
 from app.errors import (
     ColumnMissing,
@@ -19,12 +20,13 @@ from app.errors import (
     ProjectNotFound,
     RecordNotFound,
     WorkspaceNotFound,
+    WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
 from app.http.conventions import pages, plan
+from app.http.conventions.bodies import OnConflict, Strictly, Time
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
-from app.http.conventions.bodies import Strictly, Time
 from app.http.conventions.caller import CurrentCaller
 from app.http.conventions.idempotency import IdempotencyKey, accept, accepts
 from app.http.conventions.live import look
@@ -34,7 +36,15 @@ from app.http.conventions.plan import PlanBody
 from app.http.conventions.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["training_runs"])
-OWN = (ColumnMissing, DataEmpty, DataNotFound, ProjectNotFound, WorkspaceNotFound, WorkspaceRoleMismatch)
+OWN = (
+    ColumnMissing,
+    DataEmpty,
+    DataNotFound,
+    ProjectNotFound,
+    WorkspaceNotFound,
+    WorkspaceRetiring,
+    WorkspaceRoleMismatch,
+)
 FullName = Annotated[str, Field(pattern=r"^[\w-]+\.[\w-]+\.[\w-]+$", max_length=255)]
 Column = Annotated[str, Field(min_length=1, max_length=255)]
 Trials = Annotated[int, Field(ge=2, le=10_000), Strictly]
@@ -73,6 +83,8 @@ class TrainingRunRequest(Body):
     """The columns that the linear baseline one-hot encodes; by default text and integers of few values."""
     plan_digest: Annotated[str, Field(max_length=100)] | SkipJsonSchema[None] = None
     """The digest of the plan that was agreed to."""
+    on_conflict: OnConflict = OnConflict.REJECT
+    """What to do while another operation is changing the same thing; a plan does not depend on it."""
 
     @model_validator(mode="after")
     def _one_budget(self) -> TrainingRunRequest:
@@ -113,16 +125,12 @@ async def create_training_run(
 ) -> OperationBody:
     """Train with AutoML, as the project's runner, where the data is, and register the best model."""
     training = _training(body)
-    return await accept(
-        request,
-        response,
-        caller,
-        key,
-        body,
-        lambda made: look(
-            body.workspace, "looking at the data", training_runs.begin, caller, made, training, body.plan_digest
-        ),
-    )
+
+    async def begin(made: Key) -> Operation:
+        work = (caller, made, training, body.plan_digest, body.on_conflict)
+        return await look(body.workspace, "looking at the data", training_runs.begin, *work)
+
+    return await accept(request, response, caller, key, body, begin)
 
 
 @router.post("/training-runs:plan", responses=problems(*OWN))
@@ -154,4 +162,4 @@ def get_training_run(training_run_id: str, caller: CurrentCaller) -> TrainingRun
 
 
 def _training(body: TrainingRunRequest) -> Training:
-    return Training(**body.model_dump(mode="json", exclude={"plan_digest"}))
+    return Training(**body.model_dump(mode="json", exclude={"plan_digest", "on_conflict"}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -21,6 +22,18 @@ Strictly = BeforeValidator(_refuse_bool_and_str)
 Time = Annotated[
     datetime, PlainSerializer(lambda at: at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), str, "json")
 ]
+
+
+class OnConflict(StrEnum):
+    """What becomes of a request while another operation is changing the same thing.
+
+    `reject` refuses it with `operation-in-progress`. `queue` accepts it, to begin when those before it have ended;
+    `waiting_for` names the one that is under way. What was checked when it was accepted may have changed by then: the
+    operation looks again, and fails where it must.
+    """
+
+    REJECT = "reject"
+    QUEUE = "queue"
 
 
 class Request(BaseModel):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Header, Request, Response
+from fastapi import Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.domain import operations
 from app.domain.access import Caller
 from app.domain.operations import Key, Operation
 from app.errors import IdempotencyKeyExpired, IdempotencyKeyReused, OperationInProgress, Problem
+from app.http.conventions.bodies import OnConflict
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.operation import OperationBody, render
 from app.http.conventions.problems import problems
@@ -27,6 +28,9 @@ IdempotencyKey = Annotated[
         pattern=r"^[\x21-\x7e]+$",
         description="Chosen by the caller, one for each intent. The same key and body answer with the same operation.",
     ),
+]
+ConflictQuery = Annotated[
+    OnConflict, Query(alias="on_conflict", description="What to do while another operation is changing the same thing.")
 ]
 
 
