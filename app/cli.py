@@ -13,7 +13,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from app import configuration, demo, settings
+from app import configuration, demo, durable, settings
 from app.configuration import ConfigurationInvalid
 from app.domain import api_keys
 from app.errors import Problem
@@ -83,8 +83,10 @@ def play_demo(
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to this release's revision; a second time changes nothing."""
-    migrations.upgrade(settings.current().database_url)
+    """Bring the database to this release's revision, the engine's tables too; a second time changes nothing."""
+    process = settings.current()
+    migrations.upgrade(process.database_url)
+    durable.migrate(process.engine_url)
     console.print("The database is at this release's revision.")
 
 

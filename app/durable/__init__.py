@@ -14,6 +14,7 @@ from app.durable.commands import rewind as rewind
 from app.durable.engine import connect as connect
 from app.durable.engine import disconnect as disconnect
 from app.durable.engine import launch as launch
+from app.durable.engine import migrate as migrate
 from app.durable.engine import shutdown as shutdown
 from app.durable.engine import take_over as take_over
 from app.durable.steps import Waiting as Waiting

@@ -24,8 +24,9 @@ _clients: list[DBOSClient] = []
 _lock_files: list[Any] = []
 
 
-def connect(url: str) -> None:
-    """Have commands go to the engine's tables at `url`, which are made or brought up to date first."""
+def migrate(url: str) -> None:
+    """Make the engine's tables at `url`, or bring them up to date; where they are, no right to do so is needed."""
+    _quieten()
     path = _sqlite_file(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +34,11 @@ def connect(url: str) -> None:
             # The engine leaves SQLite in its rollback journal, under which readers wait for writers.
             connection.execute("PRAGMA journal_mode=WAL")
     DBOS.migrate(url, schema=SCHEMA)
-    _quieten()
+
+
+def connect(url: str) -> None:
+    """Have commands go to the engine's tables at `url`, which are made or brought up to date first."""
+    migrate(url)
     disconnect()
     _clients.append(
         DBOSClient(
