@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import tomllib
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from tests import postgres
 from tests.forked_programs import Forked
 from tests.sandbox.running import Sandbox
 from tests.service_process import PRELOADED, wait_for_end
+from tests.two_workspaces import make_version
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -40,6 +40,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT_NAMES = {f"CAUSEWAY_{name.upper()}" for name in Settings.model_fields} - {"CAUSEWAY_DATABASE"} | {
     "CAUSEWAY_DATABASE_URL"
 }
+MODEL = "main.bikes.demand"
 DEADLINE_SECONDS = 60
 
 
@@ -147,20 +148,10 @@ def test_the_processes_that_compose_declares_play_an_operation(deployment: "Depl
     deployment.furnish()
     deployment.start("service")
     deployment.start("worker")
-    key = deployment.run("service", "keys", "create", "service:bikes-ci").stdout.strip()
-    body = {
-        "project": "bikes",
-        "workspace": "dev",
-        "model": "main.bikes.demand",
-        "max_trials": 2,
-        "seed": 11,
-        "data": "/Volumes/main/bikes/files/bikeshare.csv",
-        "target": "bikers",
-        "time_column": "day",
-        "exclude": ["casual", "registered"],
-    }
+    key = deployment.run("key", "keys", "create", "service:bikes-ci")
+    body = {"project": "bikes", "workspace": "dev", "audience": "azure", "model": MODEL, "version": deployment.train()}
     with httpx.Client(base_url=deployment.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
-        accepted = client.post("/v1/training-runs", json=body, headers={"Idempotency-Key": "first"})
+        accepted = client.post("/v1/publications", json=body, headers={"Idempotency-Key": "first"})
         assert accepted.status_code == 202, accepted.text
         ended = wait_for_end(client, accepted.json()["id"])
     assert ended["state"] == "SUCCEEDED", ended
@@ -170,7 +161,7 @@ class Deployment:
     """What docker-compose.yml declares, as processes of this machine: its commands, with other ports and folders."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = folder / "settings"
+        self.folder, self.settings = folder, folder / "settings"
         self.settings.mkdir()
         self.output = folder / "output.txt"
         self.ports = {name: str(find_free_port()) for name in ("8800", "8801")}
@@ -184,14 +175,13 @@ class Deployment:
         self.sandbox = Sandbox(folder / "sandbox")
         self.running: list[Forked] = []
 
-    def run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the service's command, or another one in its place, to its end."""
-        command = [sys.executable, "-m", "app.cli", *(arguments or SERVICES[name]["command"])]
-        done = subprocess.run(
-            command, cwd=self.settings, env=self.environment, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done
+    def run(self, name: str, *arguments: str) -> str:
+        """Run the service's command, or another one in its place, to its end; answers its last line."""
+        output = self.folder / f"{name}.txt"
+        words = arguments or SERVICES[name]["command"]
+        ended = Forked("app.cli:app", *words, preload=PRELOADED, environment=self.environment, output=output)
+        assert ended.wait(timeout=DEADLINE_SECONDS) == 0, output.read_text()
+        return output.read_text().splitlines()[-1]
 
     def furnish(self) -> None:
         module, state, settings = SERVICES["furnish"]["entrypoint"][2:]
@@ -199,7 +189,10 @@ class Deployment:
         assert f"sandbox:{state}:ro" in SERVICES["furnish"]["volumes"]
         assert {f"{settings}/causeway.yaml"} == set(re.findall(r"CAUSEWAY_CONFIG=(\S+)", "\n".join(INSTRUCTIONS)))
         containers.furnish(self.sandbox.folder, self.settings)
-        containers.furnish(self.sandbox.folder, self.settings)
+
+    def train(self) -> int:
+        """A version of a model, as a training run would leave it."""
+        return make_version(self.sandbox, MODEL)
 
     def start(self, name: str) -> None:
         """Start the service's command, and wait until its health check, asked at the other port, says yes."""
@@ -253,7 +246,8 @@ def _read_lock(name: str) -> dict[str, tuple[str, frozenset[str]]]:
 
 def _needed(wanted: list[str]) -> set[str]:
     """The names of the packages, and of all that these need here, as the installed ones say."""
-    environment, needed, left = default_environment(), set[tuple[str, str]](), [Requirement(one) for one in wanted]
+    environment: dict[str, Any] = dict(default_environment())
+    needed, left = set[tuple[str, str]](), [Requirement(one) for one in wanted]
     while left:
         one = left.pop()
         for extra in ("", *one.extras):

@@ -31,13 +31,15 @@ class TwoWorkspaces:
     Tests share it: models, and so all that is derived from them, have names of their own.
     """
 
+    service_class = Service
+
     def __init__(self, folder: Path, *sandbox_arguments: str) -> None:
         self.sandbox = Sandbox(folder / "sandbox", "--beside-dev", "lab", *sandbox_arguments)
         try:
             self.grants = self._grant(folder / "causeway.env", "bikes", "trains")
             self._let_lab_consume()
             secrets = {name: self.grants[name] for name in ("DEV_CONTROL_SECRET", "PROD_CONTROL_SECRET")}
-            self.service = Service(folder / "service", self._configuration(), secrets)
+            self.service = self.service_class(folder / "service", self._configuration(), secrets)
         except BaseException:
             self.sandbox.stop()
             raise
@@ -52,19 +54,8 @@ class TwoWorkspaces:
         return f"main.{project}.{last or unique('m')}"
 
     def version(self, model: str, *, signature: bool = True, ready: bool = True) -> int:
-        """A further version of the model, made over the calls that mlflow makes; the admin owns it."""
-        base, admin = "/api/2.0/mlflow/unity-catalog", self.sandbox
-        admin.call("dev", "POST", f"{base}/registered-models/create", json={"name": model})
-        made = admin.call("dev", "POST", f"{base}/model-versions/create", json={"name": model, "source": "dbfs:/x"})
-        number = made.json()["model_version"]["version"]
-        content = {"MLmodel": _mlmodel(signature), "requirements.txt": REQUIREMENTS, "model.bin": os.urandom(2000)}
-        for name, body in content.items():
-            path = f"/api/2.0/fs/files/Models/{model.replace('.', '/')}/{number}/{name}"
-            assert admin.call("dev", "PUT", path, data=body).status_code == 204
-        if ready:
-            known = {"name": model, "version": number}
-            assert admin.call("dev", "POST", f"{base}/model-versions/finalize", json=known).status_code == 200
-        return int(number)
+        """A further version of the model; the admin owns it."""
+        return make_version(self.sandbox, model, signature=signature, ready=ready)
 
     def publish(self, model: str, version: int, *, client: httpx.Client | None = None, **fields: Any) -> httpx.Response:
         """Ask for a publication, for audience azure unless said otherwise."""
@@ -180,6 +171,22 @@ class TwoWorkspaces:
             "audiences": {"azure": _to({"workspace": "prod"})},
             "roles": {role: list(team) for role in ("publisher", "deployer", "invoker")},
         }
+
+
+def make_version(sandbox: Sandbox, model: str, *, signature: bool = True, ready: bool = True) -> int:
+    """A further version of the model in dev, made over the calls that mlflow makes; the admin owns it."""
+    base, admin = "/api/2.0/mlflow/unity-catalog", sandbox
+    admin.call("dev", "POST", f"{base}/registered-models/create", json={"name": model})
+    made = admin.call("dev", "POST", f"{base}/model-versions/create", json={"name": model, "source": "dbfs:/x"})
+    number = made.json()["model_version"]["version"]
+    content = {"MLmodel": _mlmodel(signature), "requirements.txt": REQUIREMENTS, "model.bin": os.urandom(2000)}
+    for name, body in content.items():
+        path = f"/api/2.0/fs/files/Models/{model.replace('.', '/')}/{number}/{name}"
+        assert admin.call("dev", "PUT", path, data=body).status_code == 204
+    if ready:
+        known = {"name": model, "version": number}
+        assert admin.call("dev", "POST", f"{base}/model-versions/finalize", json=known).status_code == 200
+    return int(number)
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> Problem:
