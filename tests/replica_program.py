@@ -15,7 +15,7 @@ from typing import Any
 from app import configuration, durable, main, settings
 from app.domain import access, executors, operations
 from app.domain.access import Caller
-from app.domain.operations import Operation
+from app.domain.operations import Key, Operation
 from app.domain.workflows import Outcome, Work, register
 from app.errors import ModelNotFound
 from app.store.training_runs import TrainingRun
@@ -83,10 +83,8 @@ access.ROLES.update(dict.fromkeys(("steps", "gate", "failing"), ("publisher",)))
 WORKFLOWS = {"steps": steps, "gate": gate, "failing": failing}
 
 
-def start(kind: str, number: int, folder: Path, lock: str | None = None, **more: Any) -> Operation:
-    """Accept an operation as a route does; the same number again is the same request."""
-    on_conflict = more.pop("on_conflict", operations.REJECT)
-    request = {"folder": str(folder), **more}
+def make(kind: str, number: int, request: dict[str, Any]) -> tuple[Key, TrainingRun]:
+    """The key and the record of a request; the same number again is the same request."""
     key = operations.make_key(CALLER, "POST", f"/{kind}", str(number), request)
     record = TrainingRun(
         id=key.record_id("trn"),
@@ -96,6 +94,17 @@ def start(kind: str, number: int, folder: Path, lock: str | None = None, **more:
         workspace="dev",
         model=f"main.bikes.m{number}",
     )
+    return key, record
+
+
+def start(kind: str, number: int, folder: Path, lock: str | None = None, **more: Any) -> Operation:
+    """Accept an operation as a route does."""
+    on_conflict = more.pop("on_conflict", operations.REJECT)
+    request = {"folder": str(folder), **more}
+    key, record = make(kind, number, request)
+    known = operations.find_replay(key)
+    if known is not None:
+        return known
     made = WORKFLOWS[kind]
     return operations.start(made, key, CALLER, PROJECT, request, record, lock, workspaces=[], on_conflict=on_conflict)
 

@@ -172,9 +172,8 @@ def retry(caller: Caller, operation_id: str) -> Operation:
 
 
 def rewind(operation: Operation) -> None:
-    """Tell the engine to run the operation again, if that is still to be done; safe to repeat."""
-    if operation.rewind_to is not None:
-        durable.rewind(operation.id, operation.rewind_to)
+    """Have the engine run the operation again, if that is still to be done; what cannot be done yet the sweep does."""
+    if operation.rewind_to is not None and durable.rewind(operation.id, operation.rewind_to):
         transitions.note_rewound(operation.id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from enum import Enum
 
@@ -18,6 +19,8 @@ class State(Enum):
     ENDED = "ended"
 
 
+PATIENCE_SECONDS = 2.0
+LOOK_EVERY_SECONDS = 0.05
 _LIVE = {"ENQUEUED", "DELAYED", "PENDING"}
 
 
@@ -54,16 +57,25 @@ def find_retry_point(workflow_id: str) -> tuple[int, list[str]]:
     return point, [step["function_name"] for step in steps if step["function_id"] >= point]
 
 
-def rewind(workflow_id: str, step: int) -> None:
-    """Run a workflow that has ended again from the step of this number; one that is live is left as it is."""
+def rewind(workflow_id: str, step: int) -> bool:
+    """Run a workflow that has ended again from the step of this number; answers whether it could.
+
+    It could not while the workflow is live: the engine notes an end a moment after the workflow's last step, which is
+    waited for, or when the process that ran it is dead, whoever takes over does.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while list_states([workflow_id]).get(workflow_id) is State.LIVE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_EVERY_SECONDS)
     try:
         client().rewind_workflow(workflow_id, start_step=step, queue_name=QUEUE)
     except DBOSNonExistentWorkflowError:
         raise
     except DBOSException:
-        # "Only a workflow in a terminal state can be rewound": an earlier try of the same command was carried out.
-        if list_states([workflow_id]).get(workflow_id) is not State.LIVE:
-            raise
+        # Somebody else rewound it first: "only a workflow in a terminal state can be rewound".
+        return False
+    return True
 
 
 def forget(workflow_ids: Iterable[str]) -> None:

@@ -47,12 +47,15 @@ def begin(operation_id: str) -> Operation:
 def finish(
     operation_id: str, state: str, error: dict[str, Any] | None, changes: Changes, audit_event: AuditEvent
 ) -> Operation:
-    """End the operation, change its records, write its event, and hand its lock over; the first end stands."""
+    """End the operation, change its records, write its event, and hand its lock over; the first end stands.
+
+    Until the engine knows of a retry, an end can only be the earlier attempt's, told anew by a crash: it is ignored.
+    """
     with transaction() as session:
         operation = _get(session, operation_id)
-        if operation.state not in LIVE:
+        if operation.state not in LIVE or operation.rewind_to is not None:
             return operation
-        operation.state, operation.error, operation.rewind_to = state, error, None
+        operation.state, operation.error = state, error
         operation.finished_at = now()
         _change(session, changes)
         hand_over(session, operation)
@@ -102,7 +105,7 @@ def request_cancel(operation_id: str, principal: str, audit_event: AuditEvent) -
     with transaction() as session:
         operation = _get(session, operation_id)
         if operation.state in LIVE and operation.cancel_requested_by is None:
-            operation.cancel_requested_by = principal
+            operation.cancel_requested_by, operation.rewind_to = principal, None
             append(session, audit_event)
         return operation
 
