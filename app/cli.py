@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from socket import socket
 from typing import Annotated
 
 import typer
@@ -15,7 +17,7 @@ from rich.table import Table
 
 from app import configuration, demo, durable, settings
 from app.configuration import ConfigurationInvalid
-from app.domain import api_keys
+from app.domain import api_keys, changes
 from app.errors import Problem
 from app.main import VERSION, create_app, run_worker
 from app.store import connection, migrations
@@ -37,7 +39,7 @@ def serve(
     """Run the service: the API, and on SQLite its workflows too; on PostgreSQL those are the workers' part."""
     process = settings.current()
     _check(process.config)
-    uvicorn.run(
+    config = uvicorn.Config(
         "app.main:create_app",
         factory=True,
         host=host or process.host,
@@ -46,6 +48,11 @@ def serve(
         log_config=None,
         timeout_graceful_shutdown=5,
     )
+    server = _Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -161,6 +168,15 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="The key's id, as `lis
         errors.print(f"[red]There is no key {key_id}.[/red]")
         raise typer.Exit(1)
     console.print(f"Key {key_id} is revoked.")
+
+
+class _Server(uvicorn.Server):
+    """A server that ends long polls and event streams when it is to stop: otherwise it would wait for their clients."""
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """As its own, with nobody left waiting."""
+        changes.close()
+        await super().shutdown(sockets)
 
 
 def _check(path: Path) -> None:

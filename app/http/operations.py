@@ -4,30 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
-from app.domain import operations
+from app.domain import changes, operations
 from app.domain.access import Caller
 from app.errors import (
     OperationAlreadyDone,
     OperationInProgress,
     OperationNotRetryable,
     PageTokenInvalid,
+    Problem,
     RecordNotFound,
 )
 from app.http.conventions import etags, pages
-from app.http.conventions.caller import CurrentCaller
+from app.http.conventions.caller import CurrentCaller, current_caller
 from app.http.conventions.etags import UNCHANGED, IfNoneMatch
 from app.http.conventions.operation import OperationBody, OperationState, render, render_all
 from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.problems import problems
+from app.http.conventions.requests import waiting
 
 router = APIRouter(prefix="/v1", tags=["operations"])
-LOOK_EVERY_SECONDS = 0.25
+BEAT_SECONDS = 5
+STREAM_SECONDS = 300
+RECONNECT_MILLISECONDS = 1000
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events, each with an `Operation` as its data.",
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/Operation"}}},
+    },
+    204: {"description": "The operation has ended, and the caller knows: there is nothing to connect for."},
+}
+WaitSeconds = Annotated[int, Query(ge=0, le=60, description="Answer when it has ended, or after this time.")]
+LastEventId = Annotated[
+    Annotated[int, Field(ge=0)] | SkipJsonSchema[None],
+    Header(alias="Last-Event-ID", description="The id of the last event that came: go on after it."),
+]
 
 
 class OperationPage(PageBody):
@@ -57,18 +77,44 @@ async def get_operation(
     request: Request,
     response: Response,
     caller: CurrentCaller,
-    wait_seconds: Annotated[int, Query(ge=0, le=60, description="Answer when it has ended, or after this time.")] = 0,
+    wait_seconds: WaitSeconds = 0,
     if_none_match: IfNoneMatch = None,
 ) -> OperationBody:
-    """How the work stands. With `wait_seconds` the answer comes as soon as it has ended; no thread waits with it."""
-    deadline = time.monotonic() + wait_seconds
-    body = await run_in_threadpool(_read, caller, operation_id)
-    while not body.done and time.monotonic() < deadline and not await request.is_disconnected():
-        await asyncio.sleep(LOOK_EVERY_SECONDS)
-        body = await run_in_threadpool(_read, caller, operation_id)
+    """How the work stands; with `wait_seconds`, as soon as it has ended.
+
+    With `If-None-Match` as well, the answer comes as soon as anything has changed, or as a 304 when nothing has in that
+    time. Either way, polling in a loop is prompt and cheap: no thread of the service waits.
+    """
+    if wait_seconds:
+        body = await _wait(request, caller, operation_id, wait_seconds, if_none_match)
+    else:
+        body, _ = await run_in_threadpool(_read, caller, operation_id)
     if not body.done:
         response.headers["Retry-After"] = "1"
     return etags.answer(body, response, if_none_match)
+
+
+@router.get(
+    "/operations/{operation_id:id}/events",
+    response_class=StreamingResponse,
+    responses={**STREAM, **problems(RecordNotFound)},
+)
+async def watch_operation(
+    operation_id: str, request: Request, caller: CurrentCaller, last_event_id: LastEventId = None
+) -> Response:
+    """Follow the work as server-sent events: what polling would tell, told at once.
+
+    The data of each event is the whole operation as JSON, its id counts the changes, and comments between them keep the
+    connection alive. The stream ends after the operation has. Until then it may end at any time, after five minutes for
+    one: connect again with the `Last-Event-ID`, as every `EventSource` does by itself, and nothing comes twice.
+    """
+    body, revision = await run_in_threadpool(_read, caller, operation_id)
+    if body.done and revision == last_event_id:
+        return Response(status_code=204)
+    # Between us and the caller nothing may keep events back until there are enough of them.
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    events = _events(request, operation_id, last_event_id)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 @router.post("/operations/{operation_id:id}:cancel", responses=problems(RecordNotFound, OperationAlreadyDone))
@@ -86,5 +132,58 @@ def retry_operation(operation_id: str, caller: CurrentCaller) -> OperationBody:
     return render(operations.retry(caller, operation_id))
 
 
-def _read(caller: Caller, operation_id: str) -> OperationBody:
-    return render(operations.get(caller, operation_id))
+async def _wait(
+    request: Request, caller: Caller, operation_id: str, seconds: float, if_none_match: str | None
+) -> OperationBody:
+    """The operation, once it has ended or differs from what the caller has, or else after the time."""
+    ends_at = time.monotonic() + seconds
+    with changes.watching(operation_id) as watch:
+        gone = asyncio.create_task(_disconnect(request))
+        gone.add_done_callback(lambda _: watch.end())
+        try:
+            while True:
+                body, revision = await run_in_threadpool(_read, caller, operation_id)
+                is_news = if_none_match is not None and etags.tag(body) != if_none_match
+                left = ends_at - time.monotonic()
+                if body.done or is_news or left <= 0 or watch.is_over:
+                    return body
+                with waiting(request):
+                    await watch.past(revision, left)
+        finally:
+            gone.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _events(request: Request, operation_id: str, seen: int | None) -> AsyncIterator[bytes]:
+    """Snapshots of the operation, whenever it is not as `seen`, until it has ended or the stream is old."""
+    ends_at = time.monotonic() + STREAM_SECONDS
+    sent = None
+    yield format_sse_event(retry=RECONNECT_MILLISECONDS)
+    with changes.watching(operation_id) as watch:
+        while True:
+            try:
+                # Asked anew each time: a key that was revoked, or lost its project, follows nothing.
+                caller = await run_in_threadpool(current_caller, request)
+                body, revision = await run_in_threadpool(_read, caller, operation_id)
+            except Problem:
+                # Too late for a status; whoever connects again gets it.
+                return
+            text = body.model_dump_json()
+            if revision != seen or text != (sent or text):
+                yield format_sse_event(data_str=text, id=str(revision))
+            else:
+                yield KEEPALIVE_COMMENT
+            if body.done or watch.is_over or time.monotonic() > ends_at:
+                return
+            seen, sent = revision, text
+            with waiting(request):
+                await watch.past(revision, BEAT_SECONDS)
+
+
+def _read(caller: Caller, operation_id: str) -> tuple[OperationBody, int]:
+    operation = operations.get(caller, operation_id)
+    return render(operation), operation.revision

@@ -18,10 +18,14 @@ IfNoneMatch = Annotated[
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Unchanged."}}
 
 
+def tag(body: Answer) -> str:
+    """The ETag of a body: the same for the same bytes, and for no others."""
+    return '"' + hashlib.sha256(body.model_dump_json().encode()).hexdigest()[:24] + '"'
+
+
 def answer(body: Body, response: Response, if_none_match: str | None) -> Body:
     """The body with its ETag, or an empty 304 when the caller has it already; nobody who did not ask gets one."""
-    tag = '"' + hashlib.sha256(body.model_dump_json().encode()).hexdigest()[:24] + '"'
-    if if_none_match == tag:
-        return Response(status_code=304, headers={"ETag": tag})  # type: ignore[return-value]
-    response.headers["ETag"] = tag
+    response.headers["ETag"] = tag(body)
+    if if_none_match == response.headers["ETag"]:
+        return Response(status_code=304, headers=response.headers)  # type: ignore[return-value]
     return body
