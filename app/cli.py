@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import socket
 from typing import Annotated
@@ -18,6 +19,7 @@ from rich.table import Table
 from app import configuration, demo, durable, settings
 from app.configuration import ConfigurationInvalid
 from app.domain import api_keys, changes
+from app.domain.workspaces import list_needs
 from app.errors import Problem
 from app.main import VERSION, create_app, run_worker
 from app.store import connection, migrations
@@ -38,7 +40,7 @@ def serve(
 ) -> None:
     """Run the service: the API, and on SQLite its workflows too; on PostgreSQL those are the workers' part."""
     process = settings.current()
-    _check(process.config)
+    _check_needs()
     config = uvicorn.Config(
         "app.main:create_app",
         factory=True,
@@ -63,10 +65,10 @@ def worker(
 ) -> None:
     """Run workflows for the service's replicas, on the PostgreSQL database that they share."""
     process = settings.current()
-    _check(process.config)
     if not process.is_shared:
         errors.print("A worker needs CAUSEWAY_DATABASE_URL. On SQLite, `causeway serve` runs the workflows itself.")
         raise typer.Exit(2)
+    _check_needs()
     run_worker(metrics_port)
 
 
@@ -180,11 +182,25 @@ class _Server(uvicorn.Server):
 
 
 def _check(path: Path) -> None:
-    try:
+    with _saying_mistakes():
         configuration.use(path)
+
+
+def _check_needs() -> None:
+    """The file can be used, and declares what operations under way need."""
+    _open()
+    with _saying_mistakes():
+        configuration.guard(list_needs)
+    connection.disconnect()
+
+
+@contextmanager
+def _saying_mistakes() -> Iterator[None]:
+    try:
+        yield
     except ConfigurationInvalid as invalid:
         for mistake in invalid.mistakes:
-            errors.print(f"[red]{mistake}[/red]")
+            errors.print(f"[red]{mistake}[/red]", soft_wrap=True)
         raise typer.Exit(1) from invalid
 
 
