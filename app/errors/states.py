@@ -125,6 +125,13 @@ class RateLimited(StateProblem):
     template = "More than {limit} requests are under way for {resource}. Try again after the time in Retry-After."
 
 
+class DatabaseUnavailable(StateProblem):
+    """The connection to the service's own database is lost or cannot be had; steps of operations wait for it."""
+
+    code, status, title, retryable = "database-unavailable", 503, "The database is unavailable", True
+    template = "Causeway cannot reach its own database. Send the same request again in a moment."
+
+
 class Internal(StateProblem):
     """A fault of Causeway's own; the request id finds it in the logs."""
 

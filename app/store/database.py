@@ -9,10 +9,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import structlog
 from sqlalchemy import DateTime, Dialect, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
+
+from app.errors import DatabaseUnavailable
 
 # A process asks for eight connections at most: PostgreSQL allows a hundred by default, and the engine has its own.
 POOL = {"pool_size": 4, "max_overflow": 4, "pool_timeout": 10, "pool_pre_ping": True}
@@ -21,10 +25,12 @@ LIMITS = {"statement_timeout": "30s", "lock_timeout": "10s", "idle_in_transactio
 # Unique violation, deadlock, serialization failure: another transaction was first.
 LOST = ("23505", "40P01", "40001")
 TRIES = 5
+RETRY_AFTER_SECONDS = 2
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
 _engines: list[Engine] = []
+log = structlog.get_logger(__name__)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -83,10 +89,17 @@ def transaction() -> Iterator[Session]:
     """One transaction: committed on leaving, rolled back on any exception.
 
     On SQLite one follows the other. On PostgreSQL they run side by side: what is read in order to be changed is read
-    `with_for_update`, and a function that may be the first to write a row is `repeatable`.
+    `with_for_update`, and a function that may be the first to write a row is `repeatable`. Raises `DatabaseUnavailable`
+    when the database is away, or kept it waiting too long; if that was in the commit, the change may have been made.
     """
-    with Session(engine(), expire_on_commit=False) as session, session.begin():
-        yield session
+    try:
+        with Session(engine(), expire_on_commit=False) as session, session.begin():
+            yield session
+    except (OperationalError, NoConnectionFree) as error:
+        if not _is_outage(error):
+            raise
+        log.warning("the database is unavailable", reason=str(getattr(error, "orig", error)).strip())
+        raise DatabaseUnavailable(retry_after_seconds=RETRY_AFTER_SECONDS) from error
 
 
 def repeatable(function: Callable[P, Answer]) -> Callable[P, Answer]:
@@ -112,6 +125,17 @@ def repeatable(function: Callable[P, Answer]) -> Callable[P, Answer]:
 def now() -> datetime:
     """The time that goes into records."""
     return datetime.now(UTC)
+
+
+def _is_outage(error: OperationalError | NoConnectionFree) -> bool:
+    """Whether it is the database's or the network's doing, and may be over in a moment."""
+    if isinstance(error, NoConnectionFree):
+        return True
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        # SQLite counts the mistakes of a statement among its operational errors.
+        return bool(name == "SQLITE_BUSY")
+    return getattr(error.orig, "sqlstate", None) not in LOST
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
