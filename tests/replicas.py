@@ -37,13 +37,14 @@ class Replicas:
         self.workers: list[Forked] = []
         process = settings.Settings(
             data=folder,
-            CAUSEWAY_DATABASE_URL=self.environment.get("CAUSEWAY_DATABASE_URL"),  # type: ignore[arg-type]
+            CAUSEWAY_DATABASE_URL=self.environment.get("CAUSEWAY_DATABASE_URL"),
         )
         (folder / "causeway.yaml").write_text(yaml.safe_dump(CONFIGURATION))
         configuration.use(folder / "causeway.yaml")
         migrations.upgrade(process.database_url)
         connection.connect(process.database_url)
         durable.connect(process.engine_url)
+        self.engine_url = process.engine_url
 
     def close(self) -> None:
         for worker in self.workers:
@@ -52,12 +53,11 @@ class Replicas:
         durable.disconnect()
         connection.disconnect()
 
-    def worker(self) -> Forked:
+    def worker(self, module: str = "tests.replica_program") -> Forked:
         """Start one more, and come back when it works."""
         output = self.folder / "output.txt"
-        preload = ("tests.replica_program",)
         worker = Forked(
-            "tests.replica_program:run", str(self.folder), preload=preload, environment=self.environment, output=output
+            f"{module}:run", str(self.folder), preload=(module,), environment=self.environment, output=output
         )
         self.workers.append(worker)
         ready = self.folder / f"ready.{worker.pid}"

@@ -3,6 +3,7 @@
 import random
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_two_hundred_operations_over_three_workers_with_random_kills_all_end_eac
     operations = [start("steps", number, replicas.folder) for number in range(OPERATIONS)]
     killed: set[int] = set()
     for done in range(80, len(STEPS) * OPERATIONS, 120):
-        replicas.eventually(lambda done=done: len(replicas.did()) >= done)
+        replicas.eventually(partial(_has_done, replicas, done))
         victim = workers.pop(chance.randrange(3))
         victim.kill()
         killed.add(victim.pid)
@@ -90,3 +91,7 @@ def test_two_hundred_operations_over_three_workers_with_random_kills_all_end_eac
     # Only what died in the hands of its process was tried by another.
     assert all(set(pids[:-1]) <= killed for pids in replicas.tries().values())
     assert len(killed) >= 5
+
+
+def _has_done(replicas: Replicas, steps: int) -> bool:
+    return len(replicas.did()) >= steps

@@ -152,11 +152,15 @@ async def wait(
                 problem = OperationTimedOut(**what, waited_seconds=round(waited))
                 return {**_failed(me, name, False, problem, 1), "again_from": undoes or note}
             draining.rest(me)
-            pause = max(every_seconds, min(waited * POLL_SHARE, POLL_AT_MOST_SECONDS))
             # A pause that upstream asked for is never shortened.
-            await asyncio.sleep(max(outcome.pause_seconds, pause * random.uniform(0.8, 1.2)))  # noqa: S311
+            await asyncio.sleep(max(outcome.pause_seconds, pause_after(waited, every_seconds)))
 
     return _value(await DBOS.run_step_async({"name": name, "preemptible": True}, watch))
+
+
+def pause_after(waited_seconds: float, every_seconds: float) -> float:
+    """How long a wait that has lasted so long pauses before it asks again, with jitter."""
+    return max(every_seconds, min(waited_seconds * POLL_SHARE, POLL_AT_MOST_SECONDS)) * random.uniform(0.8, 1.2)  # noqa: S311
 
 
 def _workflow_id() -> str:

@@ -49,9 +49,11 @@ def record(operation_id: str, name: str, *, state: str, tries: int, text: str, e
         step.text = text or step.text if state == "SUCCEEDED" else text
         step.finished_at = now() if state != "RUNNING" else None
         operation.updated_at = now()
+        if error is None:
+            return True
         session.flush()
         again = select(func.sum(Step.tries - 1)).where(col(Step.operation_id) == operation_id)
-        return error is None or (session.exec(again).one() or 0) < FURTHER_TRIES
+        return (session.exec(again).one() or 0) < FURTHER_TRIES
 
 
 def list_steps(operation_ids: list[str]) -> dict[str, list[Step]]:
