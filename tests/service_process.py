@@ -16,6 +16,7 @@ from app import configuration
 from app.domain import api_keys
 from app.store import connection
 from tests.forked_programs import Forked
+from tests.postgres import sqlalchemy_url
 
 START_DEADLINE_SECONDS = 60
 PRELOADED = ("app.cli", "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl")
@@ -47,13 +48,21 @@ class Service:
 
     def start(self) -> None:
         """Start, and wait until it is ready."""
-        arguments, output = ("serve", "--port", str(self.port)), self.folder / "output.txt"
-        self.process = Forked(self.target, *arguments, preload=PRELOADED, environment=self.environment, output=output)
+        self.launch()
         deadline = time.monotonic() + START_DEADLINE_SECONDS
-        while not self._is_ready():
+        while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the service did not start:\n{self.output()}")
             time.sleep(0.02)
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
+        self.process = self.fork("serve", "--port", str(self.port))
+
+    def fork(self, *arguments: str) -> Forked:
+        """Start `causeway …` as a process of this service: same environment, same output."""
+        output = self.folder / "output.txt"
+        return Forked(self.target, *arguments, preload=PRELOADED, environment=self.environment, output=output)
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -79,7 +88,7 @@ class Service:
         wanted = (principal, *projects, str(days))
         if wanted not in self.keys:
             configuration.use(self.configuration_path)
-            connection.connect(f"sqlite:///{self.folder / 'data' / 'causeway.sqlite'}")
+            connection.connect(self.database_url)
             try:
                 made = api_keys.create(principal, list(projects) or None, days=days, created_by="operator:tests")
             finally:
@@ -87,12 +96,17 @@ class Service:
             self.keys[wanted] = made.token
         return self.keys[wanted]
 
+    @property
+    def database_url(self) -> str:
+        shared = self.environment.get("CAUSEWAY_DATABASE_URL")
+        return sqlalchemy_url(shared) if shared else f"sqlite:///{self.folder / 'data' / 'causeway.sqlite'}"
+
     def client(self, principal: str | None, *projects: str) -> httpx.Client:
         """A client that calls as the principal; None calls without a key."""
         headers = {"Authorization": f"Bearer {self.key(principal, *projects)}"} if principal else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         try:
             return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
         except httpx.TransportError:

@@ -31,19 +31,20 @@ class TwoWorkspaces:
     Tests share it: models, and so all that is derived from them, have names of their own.
     """
 
-    service_class = Service
-
     def __init__(self, folder: Path, *sandbox_arguments: str) -> None:
         self.sandbox = Sandbox(folder / "sandbox", "--beside-dev", "lab", *sandbox_arguments)
         try:
             self.grants = self._grant(folder / "causeway.env", "bikes", "trains")
             self._let_lab_consume()
-            secrets = {name: self.grants[name] for name in ("DEV_CONTROL_SECRET", "PROD_CONTROL_SECRET")}
-            self.service = self.service_class(folder / "service", self._configuration(), secrets)
+            self.secrets = {name: self.grants[name] for name in ("DEV_CONTROL_SECRET", "PROD_CONTROL_SECRET")}
+            self.service = self.start_service(folder / "service")
         except BaseException:
             self.sandbox.stop()
             raise
         self.alice = self.service.client(ALICE)
+
+    def start_service(self, folder: Path) -> Service:
+        return Service(folder, self.make_configuration(), self.secrets)
 
     def stop(self) -> None:
         self.service.stop()
@@ -130,7 +131,7 @@ class TwoWorkspaces:
         self.sandbox.grant("dev", "metastore", metastore, control, "USE_PROVIDER", "CREATE_CATALOG")
         self.grants |= {name.replace("DEV_", "LAB_"): value for name, value in self.grants.items() if "DEV_" in name}
 
-    def _configuration(self) -> dict[str, Any]:
+    def make_configuration(self) -> dict[str, Any]:
         bikes, trains = self._project("bikes", ALICE), self._project("trains", BOB)
         bikes["roles"]["viewer"] = [VIEWER]
         bikes["audiences"] |= {

@@ -1,29 +1,15 @@
 """Two workspaces and the service between them, one pair for all tests of a worker; and models to serve in prod."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.journeys.mortal_services import MortalWorld
+from tests.journeys.served_models import Models as Models
+from tests.journeys.served_models import log_models
 from tests.two_workspaces import TwoWorkspaces
-
-SCHEMA = "shared_bikes_models.s"
-
-
-@dataclass(frozen=True)
-class Models:
-    """The models of `log_models.py` in prod, which project bikes may use, and what demand's two versions predict."""
-
-    schema: str
-    row: dict[str, float]
-    predicted: dict[int, list[float]]
-
-    def body(self, last: str = "demand", version: int = 1, **more: object) -> dict[str, object]:
-        """What scoring and deploying say of a model."""
-        place = {"project": "bikes", "workspace": "prod"}
-        return {**place, "model": f"{self.schema}.{last}", "version": version, **more}
 
 
 @pytest.fixture(scope="session")
@@ -36,17 +22,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkspaces]:
 
 @pytest.fixture(scope="session")
 def models(world: TwoWorkspaces) -> Models:
-    admin = world.sandbox.client("prod")
-    catalog, _, schema = SCHEMA.partition(".")
-    admin.catalogs.create(catalog)
-    admin.schemas.create(schema, catalog)
-    for identity in ("PROD_CONTROL_ID", "PROD_RUNNER_bikes"):
-        privileges = ("USE_CATALOG", "USE_SCHEMA", "EXECUTE")
-        world.sandbox.grant("prod", "CATALOG", catalog, world.grants[identity], *privileges)
-    script = Path(__file__).with_name("log_models.py")
-    printed = world.sandbox.run_script(script, "prod", SCHEMA, "/Shared/serving-tests")
-    told = json.loads(printed.splitlines()[-1])
-    return Models(SCHEMA, told["row"], {int(version): values for version, values in told["predicted"].items()})
+    return log_models(world)
 
 
 @pytest.fixture
@@ -55,3 +31,29 @@ def faults(world: TwoWorkspaces) -> Iterator[TwoWorkspaces]:
     yield world
     for workspace in ("dev", "prod"):
         assert world.sandbox.call(workspace, "DELETE", "/__sandbox/faults").status_code == 200
+
+
+@pytest.fixture(scope="session")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalWorld]:
+    """Shared by the matrices: services that die, and a sandbox that tests of the group `matrix` alone may spoil."""
+    running = MortalWorld(tmp_path_factory.mktemp("mortal"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def mortal_models(mortal: MortalWorld) -> Models:
+    return log_models(mortal, "demand")
+
+
+@pytest.fixture
+def matrix(record_property: Callable[[str, object], None]) -> Iterator[Callable[..., None]]:
+    """Counts what a test of the matrices did, for the tally at the end of the run."""
+    started, tally = time.monotonic(), Counter[str]()
+
+    def report(compared: tuple[Counter[str], Counter[str]], **counted: int) -> None:
+        twice, never = compared
+        tally.update(counted, duplicates=twice.total(), losses=never.total())
+
+    yield report
+    record_property("matrix", {**tally, "seconds": time.monotonic() - started})

@@ -1,0 +1,95 @@
+"""Services that die where a test says, on SQLite and on PostgreSQL, between the same two workspaces."""
+
+from __future__ import annotations
+
+import signal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tests import postgres
+from tests.crashing import NONE, Crashes
+from tests.forked_programs import Forked
+from tests.service_process import Service
+from tests.two_workspaces import TwoWorkspaces
+
+DATA = Path(__file__).parents[2] / "app/sandbox/data/bikeshare.csv"
+RIDES = "/Volumes/main/bikes/files/rides.csv"
+AUDIENCES = 300
+
+
+class MortalService(Service):
+    """A service that dies where its `crashes` say, and is brought back by `revive`."""
+
+    target = "tests.crashing:main"
+
+    def __init__(self, folder: Path, configured: dict[str, Any], environment: dict[str, str]) -> None:
+        self.crashes = Crashes(folder / "crashes")
+        self.crashes.folder.mkdir(parents=True)
+        self.crashes.plan(NONE)
+        self.deaths = 0
+        self.worker: Forked | None = None
+        super().__init__(folder, configured, {**environment, "CRASHES": str(self.crashes.folder)})
+
+    def launch(self) -> None:
+        super().launch()
+        if "CAUSEWAY_DATABASE_URL" in self.environment:
+            self._work()
+
+    def revive(self) -> None:
+        """Start again what has died as planned."""
+        for process, start in ((self.process, super().launch), (self.worker, self._work)):
+            if process is not None and process.poll() is not None:
+                assert process.returncode == -signal.SIGKILL, self.output()[-3000:]
+                self.deaths += 1
+                start()
+
+    def stop(self) -> None:
+        super().stop()
+        if self.worker is not None:
+            self.worker.kill()
+
+    def _work(self) -> None:
+        self.worker = self.fork("worker")
+
+
+class MortalWorld(TwoWorkspaces):
+    """Two workspaces and two services that die where they are told: one on SQLite, one of two processes on PostgreSQL.
+
+    There are audiences for many passages.
+    """
+
+    service: MortalService
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.replicated: MortalService | None = None
+        super().__init__(folder, "--visibility-seconds", "0")
+        self.audience_numbers = count()
+        content = self.sandbox.call("dev", "PUT", f"/api/2.0/fs/files{RIDES}", data=DATA.read_bytes())
+        assert content.status_code == 204, content.text
+
+    def start_service(self, folder: Path) -> MortalService:
+        return MortalService(folder, self.make_configuration(), self.secrets)
+
+    def get_service(self, database: str) -> MortalService:
+        """The one on `sqlite` or on `postgresql`, which is started for the first who asks."""
+        if database == "sqlite":
+            return self.service
+        if self.replicated is None:
+            shared = {"CAUSEWAY_DATABASE_URL": postgres.new_database(), "CAUSEWAY_LEASE_SECONDS": "1"}
+            self.replicated = MortalService(
+                self.folder / "replicated", self.make_configuration(), {**self.secrets, **shared}
+            )
+        return self.replicated
+
+    def stop(self) -> None:
+        if self.replicated is not None:
+            self.replicated.stop()
+        super().stop()
+
+    def make_configuration(self) -> dict[str, Any]:
+        configured = super().make_configuration()
+        audience = configured["projects"]["bikes"]["audiences"]["second"]
+        configured["projects"]["bikes"]["audiences"] |= {f"run{number:04}": audience for number in range(AUDIENCES)}
+        return configured

@@ -1,0 +1,233 @@
+"""Every workflow as a story that can be played again and again, and what is the same each time it ends well.
+
+A story is one operation after the other on things of its own. What it leaves is told without names, numbers and times,
+so that a disturbed passage can be held against an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.crashing import Point
+from tests.journeys.mortal_services import RIDES, MortalService, MortalWorld
+from tests.journeys.served_models import Models
+from tests.sandbox.running import unique
+from tests.two_workspaces import ALICE
+
+DEADLINE_SECONDS = 120
+# What differs from passage to passage, in the order in which it is recognised.
+PATTERNS = (
+    (r"\b(op|pub|acc|dep|trn|scr)_[a-z2-7]{26}", r"<\1>"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?", "<time>"),
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
+    (r"[0-9a-f]{64}", "<digest>"),
+    (r"[0-9a-f]{32}", "<hex>"),
+    (r'"(at|run_id|etag|seconds|[a-z_]+_seconds|[a-z_]+_at)": (\d+(\.\d+)?|"[^"]*")', r'"\1": "<varies>"'),
+    (r"\b1\d{12}\b", "<number>"),
+    (r'"source": "/[^"]*"', '"source": "<folder>"'),
+)
+
+
+@dataclass
+class Passage:
+    """One time that a story is played: its names, and what it has asked for so far (stage: operation)."""
+
+    world: MortalWorld
+    service: MortalService
+    models: Models
+    tag: str = field(default_factory=lambda: unique("x"))
+    audience: str = ""
+    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.audience = self.audience or f"run{next(self.world.audience_numbers):04}"
+        self.model = self.world.model(last=self.tag)
+        self.endpoint = f"bikes-{self.tag}"
+        self.client = self.service.client(ALICE)
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> str:
+        """Have an operation accepted, with one key however often its asking is cut off; answers its id."""
+        headers = {"Idempotency-Key": unique("key")}
+        answer = self.call(method, path, json=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def get(self, path: str) -> Any:
+        return self.call("GET", path).json()
+
+    def follow(self, operation_id: str, until: Callable[[dict[str, Any]], bool] = lambda one: one["done"]) -> Any:
+        """The operation, once it has ended or `until` holds; a service that died on the way is started again."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not until(operation := self.get(f"/v1/operations/{operation_id}")):
+            assert time.monotonic() < deadline, operation
+            time.sleep(0.02)
+        return operation
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """An answer of the service, however often it dies; one that says "later" is none."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            self.service.revive()
+            try:
+                answer = self.client.request(method, path, **options)
+                if answer.status_code not in {429, 503}:
+                    return answer
+            except httpx.TransportError:
+                answer = None
+            assert time.monotonic() < deadline, (answer and answer.text, self.service.output()[-3000:])
+            time.sleep(0.02)
+
+
+Stage = Callable[[Passage], str]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is made ready, the operations in order, and the live views in which their end is seen."""
+
+    prepare: Callable[[Passage], None]
+    stages: dict[str, Stage]
+    views: tuple[str, ...]
+    cut_short: str = ""
+    """The step that a cancel interrupts; where exactly, nobody can say."""
+
+
+def play(story: Story, passage: Passage, stage: str) -> dict[str, Any]:
+    """Play one stage and tell what came of it: the operation, its record, the views, and the effects upstream."""
+    world = passage.world
+    before = len(world.sandbox.effects())
+    operation = passage.follow(story.stages[stage](passage))
+    passage.operations[stage] = operation
+    told = {name: operation[name] for name in ("kind", "state", "error")}
+    told["steps"] = [(one["name"], one["state"]) for one in operation["steps"] if one["name"] != story.cut_short]
+    if story.cut_short:
+        told["error"]["left_behind"] = [left for left in told["error"]["left_behind"] if left != story.cut_short]
+    record = passage.get(operation["resource"]["url"])
+    views = [passage.get(view.format(passage=passage)) for view in story.views]
+    effects = [json.dumps(_anonymous(passage, effect), sort_keys=True) for effect in _settled(world)[before:]]
+    # The wheel and the experiment are every operation's; a file that is written over is one file, whose size is told.
+    effects = [effect for effect in effects if "/wheels/" not in effect and '"experiment-created"' not in effect]
+    files = {effect for effect in effects if '"kind": "file-written"' in effect}
+    once = sorted([*files, *(effect for effect in effects if effect not in files)])
+    return {**_anonymous(passage, {"operation": told, "record": record, "views": views}), "effects": once}
+
+
+def compare(expected: dict[str, Any], found: dict[str, Any]) -> tuple[Counter[str], Counter[str]]:
+    """The effects that came about once too often, and those that never did."""
+    wanted, had = Counter(expected["effects"]), Counter(found["effects"])
+    return had - wanted, wanted - had
+
+
+def list_points(story: Story, passage: Passage, stage: str) -> list[Point]:
+    """The points that the stage's operation came by, but for those of a step that was cut short."""
+    points = passage.service.crashes.points(passage.operations[stage]["id"])
+    return [(step, moment) for step, moment in points if step != story.cut_short]
+
+
+def _settled(world: MortalWorld) -> list[dict[str, Any]]:
+    """The effects, once every job run that began has ended."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        effects = world.sandbox.effects()
+        kinds = Counter(effect["kind"] for effect in effects)
+        if kinds["job-run-started"] == kinds["job-run-ended"]:
+            return effects
+        assert time.monotonic() < deadline, kinds
+        time.sleep(0.05)
+
+
+def _anonymous(passage: Passage, value: Any) -> Any:
+    text = json.dumps(value, sort_keys=True).replace(passage.tag, "<tag>").replace(passage.audience, "<audience>")
+    for pattern, placeholder in PATTERNS:
+        text = re.sub(pattern, placeholder, text)
+    return json.loads(text)
+
+
+def _nothing(_passage: Passage) -> None:
+    pass
+
+
+def _version(passage: Passage) -> None:
+    """A version to publish, for an audience whose recipient is not there yet."""
+    admin, identifier = passage.world.sandbox.client("dev"), passage.world.sandbox.workspaces["prod"]
+    for known in list(admin.recipients.list(data_recipient_global_metastore_id=identifier["global_metastore_id"])):
+        admin.recipients.delete(known.name)
+    passage.world.version(passage.model)
+
+
+def _publish(passage: Passage) -> str:
+    body = {"project": "bikes", "workspace": "dev", "audience": passage.audience, "model": passage.model, "version": 1}
+    return passage.ask("POST", "/v1/publications", body)
+
+
+def _accept(passage: Passage) -> str:
+    provider = {"provider": {"workspace": "dev"}, "audience": passage.audience}
+    return passage.ask("POST", "/v1/acceptances", {"project": "bikes", "workspace": "prod", **provider})
+
+
+def _give_back(passage: Passage) -> str:
+    return passage.ask("DELETE", passage.operations["accept"]["resource"]["url"])
+
+
+def _withdraw(passage: Passage) -> str:
+    return passage.ask("DELETE", passage.operations["publish"]["resource"]["url"])
+
+
+def _train(passage: Passage) -> str:
+    asked = {"data": RIDES, "target": "bikers", "exclude": ["casual", "registered"], "model": passage.model}
+    effort = {"max_trials": 2, "learners": ["lgbm"]}
+    return passage.ask("POST", "/v1/training-runs", {"project": "bikes", "workspace": "dev", **asked, **effort})
+
+
+def _score(passage: Passage) -> str:
+    return passage.ask("POST", "/v1/scoring-runs", passage.models.body(rows=[passage.models.row]))
+
+
+def _create(passage: Passage) -> str:
+    return passage.ask("POST", "/v1/deployments", passage.models.body(endpoint=passage.endpoint))
+
+
+def _update(passage: Passage) -> str:
+    return passage.ask("POST", "/v1/deployments", passage.models.body(endpoint=passage.endpoint, version=2))
+
+
+def _cancel(passage: Passage) -> str:
+    """A publication that is cancelled when its copy is there, its job has yet to say so, and it is waited for."""
+    world, waits = passage.world, "wait for the copy job"
+    world.fault(method="PUT", path="/api/2.0/fs/files/Volumes/*/result.json", kind="delay", delay_seconds=60)
+    operation_id = _publish(passage)
+    copy = f"causeway_shareable.causeway_bikes_{passage.audience}.{passage.tag}"
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not world.effects("model-version-ready", name=copy):
+        assert time.monotonic() < deadline, passage.get(f"/v1/operations/{operation_id}")
+        passage.service.revive()
+        time.sleep(0.02)
+    passage.follow(operation_id, lambda operation: waits in [step["name"] for step in operation["steps"]])
+    passage.call("POST", f"/v1/operations/{operation_id}:cancel")
+    return operation_id
+
+
+SHARES = "/v1/workspaces/dev/shares/causeway_bikes_{passage.audience}"
+STORIES = {
+    "sharing": Story(
+        _version,
+        {"publish": _publish, "accept": _accept, "give-back": _give_back, "withdraw": _withdraw},
+        (SHARES, "/v1/workspaces/prod/catalogs?page_size=200"),
+    ),
+    "training": Story(_nothing, {"train": _train}, ("/v1/workspaces/dev/models/{passage.model}/versions/1",)),
+    "scoring": Story(_nothing, {"score": _score}, ()),
+    "serving": Story(
+        _nothing,
+        {"deploy as creation": _create, "deploy as update": _update},
+        ("/v1/workspaces/prod/serving-endpoints/{passage.endpoint}",),
+    ),
+    "stopping": Story(_version, {"cancel": _cancel}, (SHARES,), cut_short="wait for the copy job"),
+}
