@@ -120,9 +120,8 @@ def count_polls() -> None:
     while waited < DEPLOYMENT_SECONDS:
         polls += 1
         waited += steps.pause_after(waited, every_seconds=1)
-    console.print(
-        f"Polls of one deployment of {DEPLOYMENT_SECONDS} s: {polls}, the end noticed {waited - DEPLOYMENT_SECONDS:.0f} s late"
-    )
+    late = waited - DEPLOYMENT_SECONDS
+    console.print(f"Polls of one deployment of {DEPLOYMENT_SECONDS} s: {polls}, the end noticed {late:.0f} s late")
 
 
 def measure_waiting() -> None:
