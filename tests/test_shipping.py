@@ -143,6 +143,14 @@ def test_the_images_locks_hold_everything_that_is_needed_and_the_service_no_mlfl
     assert _needed(["hatchling"]) <= _read_lock("requirements-build.lock").keys()
 
 
+def test_the_sandbox_image_holds_what_the_jobs_declare() -> None:
+    lines = [line for file in (ROOT / "jobs").rglob("*.txt") for line in file.read_text().splitlines()]
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    sandbox = _read_lock("requirements-sandbox.lock")
+    assert pins
+    assert {one.name for one in pins if sandbox.get(canonicalize_name(one.name), ("",))[0] not in one.specifier} == set()
+
+
 def test_the_processes_that_compose_declares_play_an_operation(deployment: "Deployment") -> None:
     deployment.run("migrate")
     deployment.furnish()
