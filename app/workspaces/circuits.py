@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.errors import UpstreamProblem, WorkspaceCircuitOpen, WorkspaceTimeout, WorkspaceUnavailable
+from app.errors import UpstreamNotFound, UpstreamProblem, WorkspaceCircuitOpen, WorkspaceTimeout, WorkspaceUnavailable
 
 SILENCES = 5
 COOL_DOWN_SECONDS = 10.0
-# More than a call and its sign-in take. A probe that never tells its end, such as a prediction whose caller hung up,
-# gives way to another one after this time.
+# More than a call and its sign-in take: a probe that is a long prediction gives way to another one after this time.
 PROBE_SECONDS = 60.0
 
 
@@ -37,8 +36,8 @@ class Circuit:
     def guarding(self, workspace: str, action: str) -> Iterator[None]:
         """Let one call pass and learn from its end; raises `WorkspaceCircuitOpen` instead while the circuit is open.
 
-        Every `UpstreamProblem` but the two of silence is an answer, a refusal and a 429 too. What ends the call
-        otherwise, such as a caller who hangs up, says nothing.
+        Every problem of upstream but the two of silence is an answer: a refusal, a 404, a 429. What ends the call
+        otherwise, such as a caller who hangs up, says nothing, and the next call may be the probe in its place.
         """
         is_probe = self._admit(workspace, action)
         try:
@@ -46,8 +45,11 @@ class Circuit:
         except (WorkspaceUnavailable, WorkspaceTimeout):
             self._note_silence(is_probe)
             raise
-        except UpstreamProblem:
+        except (UpstreamProblem, UpstreamNotFound):
             self.close()
+            raise
+        except BaseException:
+            self._give_back(is_probe)
             raise
         self.close()
 
@@ -67,6 +69,11 @@ class Circuit:
                 return True
             wait = math.ceil(min(self._probe_at - now, COOL_DOWN_SECONDS))
         raise WorkspaceCircuitOpen(workspace=workspace, action=action, retry_after_seconds=wait)
+
+    def _give_back(self, is_probe: bool) -> None:
+        with self._lock:
+            if is_probe and self._probe_at is not None:
+                self._probe_at = time.monotonic()
 
     def _note_silence(self, is_probe: bool) -> None:
         with self._lock:

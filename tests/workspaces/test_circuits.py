@@ -11,13 +11,14 @@ import pytest
 
 from app.errors import (
     Problem,
+    UpstreamNotFound,
     WorkspaceCircuitOpen,
     WorkspaceRefused,
     WorkspaceThrottled,
     WorkspaceTimeout,
     WorkspaceUnavailable,
 )
-from app.workspaces import circuits, invocations
+from app.workspaces import circuits, faults, invocations
 from app.workspaces.clients import connected, list_unanswering
 from tests.workspaces.conftest import Answer, Asked, Configure, Stub
 
@@ -26,8 +27,9 @@ KNOWN = Answer(200, {"userName": "control"})
 
 
 def ask(workspace: str = "dev", timeout_seconds: float = 30) -> Problem | None:
+    missing = faults.make_missing(UpstreamNotFound, workspace, "identity", "control")
     try:
-        with connected(workspace, "asking who Causeway is", timeout_seconds=timeout_seconds) as client:
+        with connected(workspace, "asking who Causeway is", missing, timeout_seconds=timeout_seconds) as client:
             client.current_user.me()
     except Problem as problem:
         return problem
@@ -68,6 +70,7 @@ def test_the_circuit_of_one_workspace_is_not_anothers(stub: Stub, configure: Con
     ("answer", "problem"),
     [
         (Answer(403, {"error_code": "PERMISSION_DENIED", "message": "no"}), WorkspaceRefused),
+        (Answer(404, {"error_code": "USER_DOES_NOT_EXIST", "message": "who"}), UpstreamNotFound),
         (Answer(429, {"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slowly"}), WorkspaceThrottled),
     ],
 )
@@ -76,6 +79,20 @@ def test_a_refusal_is_an_answer(stub: Stub, configure: Configure, answer: Answer
     stub.script = lambda _: answer
     for _ in range(2 * circuits.SILENCES):
         assert type(ask()) is problem
+    assert list_unanswering() == []
+
+
+def test_a_probe_may_be_answered_by_a_refusal_and_one_that_is_broken_off_makes_room_for_the_next(
+    stub: Stub, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(dev={"host": stub.host})
+    monkeypatch.setattr(circuits, "COOL_DOWN_SECONDS", 0.0)
+    fall_silent(stub)
+    with pytest.raises(KeyboardInterrupt), connected("dev", "asking who Causeway is"):
+        raise KeyboardInterrupt
+    assert list_unanswering() == ["dev"]
+    stub.script = lambda _: Answer(404, {"error_code": "NOT_FOUND", "message": "nothing here"})
+    assert isinstance(ask(), UpstreamNotFound)
     assert list_unanswering() == []
 
 
