@@ -101,9 +101,7 @@ async def step(
             outcome = await asyncio.to_thread(_tried, me, name, quiet, tries, function, args)
         except Problem as problem:
             draining.rest(me)
-            # The engine's own pause follows; without jitter, all that one failure struck would come back at once.
-            jitter = random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (tries - 1))  # noqa: S311
-            await asyncio.sleep((problem.retry_after_seconds or 0) + jitter)
+            await asyncio.sleep((problem.retry_after_seconds or 0) + _jitter(tries))
             raise
         start_again = undoes or (again_from if "problem" in outcome else None)
         return outcome if start_again is None else {**outcome, "again_from": start_again}
@@ -161,6 +159,11 @@ async def wait(
 def pause_after(waited_seconds: float, every_seconds: float) -> float:
     """How long a wait that has lasted so long pauses before it asks again, with jitter."""
     return max(every_seconds, min(waited_seconds * POLL_SHARE, POLL_AT_MOST_SECONDS)) * random.uniform(0.8, 1.2)  # noqa: S311
+
+
+def _jitter(tries: int) -> float:
+    """Seconds before the engine's own pause: without, all that one failure struck would come back at once."""
+    return random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (tries - 1))  # noqa: S311
 
 
 def _workflow_id() -> str:
