@@ -8,7 +8,7 @@ from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel, col, select
 
 from app.store.audit_events import AuditEvent, append
-from app.store.database import UtcDateTime, now, transaction
+from app.store.database import UtcDateTime, now, reading, transaction
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
 
@@ -37,7 +37,7 @@ def insert(key: ApiKey, event: AuditEvent) -> None:
 
 def find(key_id: str) -> ApiKey | None:
     """The key, live or not."""
-    with transaction() as session:
+    with reading() as session:
         return session.get(ApiKey, key_id)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, event, func
 from sqlmodel import col, select
 
-from app.store.database import engine, transaction
+from app.store.database import engine, reading
 from app.store.operations import Operation
 
 CHANNEL = "causeway_operations"
@@ -46,7 +46,7 @@ def listening() -> Iterator[Hear]:
 def list_revisions(operation_ids: set[str]) -> dict[str, int]:
     """The revision of each operation; those that do not exist are left out."""
     statement = select(Operation.id, Operation.revision).where(col(Operation.id).in_(operation_ids))
-    with transaction() as session:
+    with reading() as session:
         return dict(session.exec(statement).all())
 
 

@@ -102,6 +102,14 @@ def transaction() -> Iterator[Session]:
         raise DatabaseUnavailable(retry_after_seconds=RETRY_AFTER_SECONDS) from error
 
 
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A transaction that changes nothing, and so on SQLite waits for no writer and keeps none waiting."""
+    with transaction() as session:
+        session.connection(execution_options={"is_reading": True})
+        yield session
+
+
 def repeatable(function: Callable[P, Answer]) -> Callable[P, Answer]:
     """Have a function that is one whole transaction run again when the database ended it in another one's favour.
 
@@ -147,4 +155,5 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_immediate(connection: Any) -> None:
     # A transaction that reads first and writes later would otherwise fail instead of waiting its turn.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    is_reading = connection.get_execution_options().get("is_reading", False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from app.errors import OperationInProgress
-from app.store.database import transaction
+from app.store.database import reading
 from app.store.operations import Operation
 
 
@@ -52,7 +52,7 @@ def list_holders(resources: list[str]) -> dict[str, str]:
     """Which operation holds each of these; what nobody holds is left out."""
     if not resources:
         return {}
-    with transaction() as session:
+    with reading() as session:
         found = session.exec(select(Lock).where(col(Lock.resource).in_(resources)))
         return {lock.resource: lock.operation_id for lock in found}
 

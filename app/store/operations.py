@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, event
 from sqlmodel import Field, SQLModel, col, select
 
-from app.store.database import UtcDateTime, now, transaction
+from app.store.database import UtcDateTime, now, reading, transaction
 from app.store.pages import Page, read_page
 
 LIVE = ("PENDING", "RUNNING")
@@ -54,7 +54,7 @@ def _count_change(_mapper: Any, _connection: Connection, operation: Operation) -
 
 def find(operation_id: str) -> Operation | None:
     """The operation, or None."""
-    with transaction() as session:
+    with reading() as session:
         return session.get(Operation, operation_id)
 
 
