@@ -12,8 +12,9 @@ from app import configuration
 from app.errors import WorkspaceNotFound, WorkspaceUnavailable
 
 THREADS = 4
-# Calls that wait for a thread or have one; beyond it a caller would wait in vain, and so hears it at once.
-PLACES = 40
+# Calls that wait for a thread or have one: fifty at once are let in; beyond it a caller would wait in vain, and so
+# hears it at once.
+PLACES = 64
 PATIENCE_SECONDS = 20.0
 RETRY_AFTER_SECONDS = 5
 Value = TypeVar("Value")
