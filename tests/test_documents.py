@@ -38,7 +38,9 @@ def test_the_readme_names_every_key_of_the_configuration() -> None:
 
 def test_the_readme_names_every_environment_variable_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
-        assert f"| `CAUSEWAY_{name.upper()}` | `{field.default}` |" in README
+        variable = field.validation_alias or f"CAUSEWAY_{name.upper()}"
+        default = "none" if field.default is None else f"`{field.default}`"
+        assert f"| `{variable}` | {default} |" in README
 
 
 @pytest.mark.parametrize("who", ["control", "runner"])
