@@ -70,9 +70,9 @@ def stop(executor: Executor) -> None:
         leases.expire(executor.id)
 
 
-def count_living() -> int | None:
-    """How many processes run workflows on the database; None where it is this one alone."""
-    return leases.count_living() if settings.current().is_shared else None
+def count_living() -> int:
+    """How many processes run workflows on the database."""
+    return leases.count_living() if settings.current().is_shared else 1
 
 
 def _run_every(executor: Executor, seconds: float, work: Callable[[Executor], None]) -> None:

@@ -1,7 +1,10 @@
 """Whether this process can do its work now."""
 
+from app.domain.executors import count_living as count_workers
 from app.store import connection
-from app.workspaces.clients import list_unanswering as list_unanswering
+from app.workspaces.clients import list_unanswering
+
+__all__ = ["count_workers", "is_ready", "list_unanswering"]
 
 
 def is_ready() -> bool:
