@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -105,7 +104,7 @@ def _run() -> None:
         except Exception as error:
             # Whatever a driver raises for a lost database: everybody waits on, and is told once it is back.
             log.warning("operations cannot be watched now", error=str(error))
-            time.sleep(RECONNECT_SECONDS)
+            _closing.wait(RECONNECT_SECONDS)
         else:
             return
 

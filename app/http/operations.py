@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -33,7 +34,7 @@ from app.http.conventions.problems import problems
 from app.http.conventions.requests import waiting
 
 router = APIRouter(prefix="/v1", tags=["operations"])
-BEAT_SECONDS = 5
+BEAT_SECONDS = 10
 STREAM_SECONDS = 300
 RECONNECT_MILLISECONDS = 1000
 STREAM: dict[int | str, dict[str, Any]] = {
@@ -181,7 +182,8 @@ async def _events(request: Request, operation_id: str, seen: int | None) -> Asyn
                 return
             seen, sent = revision, text
             with waiting(request):
-                await watch.past(revision, BEAT_SECONDS)
+                # Streams that began together, as after a restart, do not all ask at once.
+                await watch.past(revision, BEAT_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
 
 def _read(caller: Caller, operation_id: str) -> tuple[OperationBody, int]:
