@@ -98,6 +98,17 @@ async def waiting(_argument: str) -> None:
         tell(ended=problem.as_dict())
 
 
+@durable.workflow("program.released")
+async def released(_argument: str) -> None:
+    """What was one step less before the release; `careless` is how the release should not have been made."""
+    values = [await durable.step("one", do, "one")]
+    is_released = (folder / "released").exists()
+    if is_released and ((folder / "careless").exists() or await durable.is_new("a step between")):
+        values.append(await durable.step("between", do, "between"))
+    values += [await durable.step(name, do, name) for name in ("two", "three")]
+    tell(ended=values)
+
+
 def main() -> None:
     """Run the named workflow once, whatever happened before, until a file called `stop` appears."""
     durable.listen(lambda workflow_id, step, **news: tell(step=step, **news))
@@ -110,6 +121,9 @@ def main() -> None:
             (folder / "cancel").unlink()
             durable.cancel("the-one")
             tell(cancelled=True)
+        states = durable.list_states(["the-one"])
+        if states == {"the-one": durable.State.ENDED} and not (folder / "over").exists():
+            (folder / "over").touch()
         time.sleep(0.05)
     durable.shutdown(drain_seconds=5)
     durable.disconnect()

@@ -111,6 +111,53 @@ def test_a_wait_past_its_deadline_says_that_upstream_still_runs(tmp_path: Path, 
     assert wait_for(tmp_path, "ended")["code"] == "operation-timed-out"
 
 
+def test_a_crash_does_not_move_a_deadline(tmp_path: Path, start: Program) -> None:
+    (tmp_path / "impatient").touch()
+    first = start("waiting")
+    wait_for(tmp_path, "polled")
+    first.kill()
+    first.wait(timeout=20)
+    before = [line for line in told(tmp_path) if "polled" in line]
+    _wait_until(lambda: time.time() - (tmp_path / "told.jsonl").stat().st_mtime > 1.2)
+
+    start("waiting")
+
+    assert wait_for(tmp_path, "ended")["code"] == "operation-timed-out"
+    assert len([line for line in told(tmp_path) if "polled" in line]) == len(before) + 1
+
+
+@pytest.mark.parametrize("kill_in", [None, "three"])
+def test_a_step_that_a_release_adds_is_run_by_workflows_that_begin_after_it(
+    tmp_path: Path, start: Program, kill_in: str | None
+) -> None:
+    """A workflow of before the release ends on its old path, one of after on the new."""
+    if kill_in:
+        (tmp_path / f"kill in {kill_in}").touch()
+        assert start("released").wait(timeout=40) == -9
+    (tmp_path / "released").touch()
+
+    start("released")
+
+    between = [] if kill_in else ["value of between"]
+    assert wait_for(tmp_path, "ended") == ["value of one", *between, "value of two", "value of three"]
+
+
+def test_a_step_added_without_saying_so_ends_the_workflow_in_the_engine_and_corrupts_nothing(
+    tmp_path: Path, start: Program
+) -> None:
+    """The sweep then ends its operation as engine-failure: see test_seams."""
+    (tmp_path / "kill in three").touch()
+    assert start("released").wait(timeout=40) == -9
+    (tmp_path / "released").touch()
+    (tmp_path / "careless").touch()
+
+    start("released")
+
+    _wait_until(lambda: (tmp_path / "over").exists())
+    assert [line["did"] for line in told(tmp_path) if "did" in line] == ["one", "two", "three"]
+    assert not [line for line in told(tmp_path) if "ended" in line]
+
+
 def test_a_cancel_interrupts_a_wait(tmp_path: Path, start: Program) -> None:
     start("waiting")
     wait_for(tmp_path, "polled")
@@ -120,6 +167,13 @@ def test_a_cancel_interrupts_a_wait(tmp_path: Path, start: Program) -> None:
     wait_for(tmp_path, "cancelled")
     _wait_until_still(tmp_path)
     assert not [line for line in told(tmp_path) if "ended" in line]
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 40
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
 
 
 def _wait_until_still(folder: Path) -> None:

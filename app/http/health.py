@@ -32,8 +32,8 @@ async def show_liveness() -> PlainTextResponse:
 async def show_readiness() -> JSONResponse:
     """Whether requests can be served now, whether the configuration on disk is in force, and who does not answer us.
 
-    A workspace that does not answer leaves the service ready: its own calls fail fast, and no others. So does a database
-    on which no worker runs: work is accepted, and begins when one comes.
+    A workspace that does not answer leaves the service ready: its own calls fail fast, and no others. So does a
+    database without a worker: work is accepted, and begins when one comes.
     """
     is_ready = await run_in_threadpool(health.is_ready)
     mistakes = configuration.list_pending_mistakes()
