@@ -27,7 +27,8 @@ FROM builder AS sandbox-builder
 COPY requirements-sandbox.lock ./
 RUN python -m venv --clear /opt/causeway \
  && /opt/causeway/bin/pip install --only-binary :all: --require-hashes -r requirements-sandbox.lock
-RUN /opt/causeway/bin/pip install --no-deps --no-index dist/causeway-*.whl
+RUN /opt/causeway/bin/pip install --no-deps --no-index dist/causeway-*.whl \
+ && /opt/causeway/bin/pip uninstall --yes --quiet setuptools pip
 
 FROM ${PYTHON_IMAGE} AS runtime
 LABEL org.opencontainers.image.title="Causeway" \

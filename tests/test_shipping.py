@@ -150,6 +150,16 @@ def test_the_sandbox_image_holds_what_the_jobs_declare() -> None:
     assert pins <= _read_lock("requirements-sandbox.lock").keys()
 
 
+def test_the_operators_page_names_settings_and_log_lines_that_exist() -> None:
+    page = (ROOT / "docs/production.md").read_text()
+    assert set(re.findall(r"CAUSEWAY_[A-Z_]+", page)) <= ENVIRONMENT_NAMES
+    code = "\n".join(file.read_text() for file in (ROOT / "app").rglob("*.py"))
+    (told,) = re.findall(r"Look for (`.+?`)\.", page.replace("\n", " "))
+    assert {line for line in re.findall(r"`(.+?)`", told) if f'"{line}"' not in code} == set()
+    metrics = {name.removesuffix("_total") for name in re.findall(r"`(causeway_\w+?)(?:\{\w+\})?`", page)}
+    assert {name for name in metrics if f'"{name}"' not in code} == set()
+
+
 def test_the_processes_that_compose_declares_play_an_operation(deployment: "Deployment") -> None:
     deployment.run("migrate")
     deployment.furnish()
