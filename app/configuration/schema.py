@@ -94,7 +94,7 @@ class Workspace(Part):
     capture_schema: str | None = None
     compute: Compute = Compute()
     state: Literal["ACTIVE", "RETIRING"] = "ACTIVE"
-    """RETIRING: what is under way there goes on, and nothing new begins. Then it may leave the file."""
+    """RETIRING: what is under way there goes on, and nothing new begins but taking away."""
 
 
 class Link(Part):

@@ -71,7 +71,7 @@ def register(
     """Make `body` the workflow of the operations of `kind`; the kind is stored, so it never changes.
 
     A problem that the body raises ends the operation as FAILED, and the record too. An operation on an existing record
-    gives `failed`, which puts the record's state back; one that others see before it has ended gives `undo`.
+    gives `failed` {}: what others in line made of it stands. One that others see before it has ended gives `undo`.
     """
 
     def wrap(body: Body) -> Workflow:

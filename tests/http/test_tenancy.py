@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.main import create_app
-from app.store import connection, operations
+from app.store import connection, transitions
 from app.store.acceptances import Acceptance
 from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
@@ -99,7 +99,7 @@ def bob(service: Service) -> httpx.Client:
                 resource_id=record.id,
             )
             event = AuditEvent(id=f"evt_{kind}", principal=ALICE, action=f"{kind} requested", project="bikes")
-            operations.insert(operation, None, record, event)
+            transitions.insert(operation, record, event)
     finally:
         connection.disconnect()
     return service.client(BOB)
