@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON
 from sqlmodel import Field, Session, SQLModel, col, or_, select
 
-from app.store.database import UtcDateTime, now, transaction
+from app.store.database import UtcDateTime, now, repeatable, transaction
 from app.store.pages import Page, read_page
 
 
@@ -35,10 +35,11 @@ def append(session: Session, event: AuditEvent) -> None:
     session.add(event)
 
 
+@repeatable
 def count_refusal(event: AuditEvent) -> None:
     """Write a refusal, or count it onto the same one of the same minute: nobody can flood the trail."""
     with transaction() as session:
-        known = session.get(AuditEvent, event.id)
+        known = session.get(AuditEvent, event.id, with_for_update=True)
         if known is None:
             session.add(event)
         else:

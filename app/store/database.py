@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -125,6 +127,8 @@ def repeatable(function: Callable[P, Answer]) -> Callable[P, Answer]:
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in LOST:
                     raise
+            # At once, it would be in the other's way again.
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter
         return function(*args, **kwargs)
 
     return run

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, func
 from sqlmodel import Field, SQLModel, col, select
 
-from app.store.database import UtcDateTime, now, transaction
+from app.store.database import UtcDateTime, now, repeatable, transaction
 from app.store.operations import Operation
 
 # What one operation may ask of its workspaces again, over all of its steps: a bad day is not made worse.
@@ -31,6 +31,7 @@ class Step(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+@repeatable
 def record(operation_id: str, name: str, *, state: str, tries: int, text: str, error: Any) -> bool:
     """Note how a step stands, and answer whether the operation has tries left.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete
 
 from app.errors import IdempotencyKeyExpired
 from app.store.audit_events import AuditEvent, append
-from app.store.database import now, transaction
+from app.store.database import now, repeatable, transaction
 from app.store.expired_keys import ExpiredKey
 from app.store.locks import acquire, hand_over
 from app.store.operations import LIVE, Operation
@@ -19,6 +18,7 @@ from app.store.steps import Step
 Changes = list[tuple[type[Record], str, dict[str, Any]]]
 
 
+@repeatable
 def insert(
     operation: Operation, record: Record | None, audit_event: AuditEvent, *, queue: bool = False
 ) -> tuple[Operation, bool]:
@@ -28,11 +28,19 @@ def insert(
     raises `OperationInProgress`, or is waited for in line with `queue`. Raises `IdempotencyKeyExpired` for an id whose
     operation is gone.
     """
-    try:
-        return _insert(operation, record, audit_event, queue=queue)
-    except IntegrityError:
-        # Two at once made the same row, which only their commits could tell: what the first wrote is found now.
-        return _insert(operation, record, audit_event, queue=queue)
+    with transaction() as session:
+        known = session.get(Operation, operation.id)
+        if known is not None:
+            return known, False
+        if session.get(ExpiredKey, operation.id) is not None:
+            raise IdempotencyKeyExpired(operation=operation.id)
+        if operation.lock is not None:
+            acquire(session, operation.lock, operation.id, queue=queue)
+        session.add(operation)
+        if record is not None:
+            session.add(record)
+        append(session, audit_event)
+        return operation, True
 
 
 def begin(operation_id: str) -> Operation:
@@ -44,6 +52,7 @@ def begin(operation_id: str) -> Operation:
         return operation
 
 
+@repeatable
 def finish(
     operation_id: str, state: str, error: dict[str, Any] | None, changes: Changes, audit_event: AuditEvent
 ) -> Operation:
@@ -63,6 +72,7 @@ def finish(
         return operation
 
 
+@repeatable
 def retry(
     operation_id: str, rewind_to: int, steps: list[str], changes: Changes, audit_event: AuditEvent
 ) -> tuple[Operation, bool]:
@@ -110,6 +120,7 @@ def request_cancel(operation_id: str, principal: str, audit_event: AuditEvent) -
         return operation
 
 
+@repeatable
 def remove(operation_ids: list[str]) -> None:
     """Delete ended operations with their steps, and keep of each that its key is spent; records and events stay."""
     with transaction() as session:
@@ -119,24 +130,6 @@ def remove(operation_ids: list[str]) -> None:
                 session.exec(delete(Step).where(col(Step.operation_id) == operation_id))
                 session.delete(operation)
                 session.add(ExpiredKey(operation_id=operation_id))
-
-
-def _insert(
-    operation: Operation, record: Record | None, audit_event: AuditEvent, *, queue: bool
-) -> tuple[Operation, bool]:
-    with transaction() as session:
-        known = session.get(Operation, operation.id)
-        if known is not None:
-            return known, False
-        if session.get(ExpiredKey, operation.id) is not None:
-            raise IdempotencyKeyExpired(operation=operation.id)
-        if operation.lock is not None:
-            acquire(session, operation.lock, operation.id, queue=queue)
-        session.add(operation)
-        if record is not None:
-            session.add(record)
-        append(session, audit_event)
-        return operation, True
 
 
 def _get(session: Session, operation_id: str) -> Operation:
