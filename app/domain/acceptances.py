@@ -21,6 +21,8 @@ PRIVILEGES = ("USE_CATALOG", "USE_SCHEMA", "EXECUTE")
 # Updates of a share are seen about a minute later [DOC].
 VISIBLE_SECONDS = 180
 LOOK_EVERY_SECONDS = 1.0
+# Where a retry begins when the catalog was gone.
+CATALOG = "ensure the catalog"
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ async def accept(work: Work) -> Outcome:
     """Wait for the share, make its catalog, let the runner use it, and wait for what was published."""
     accepting = Accepting(**work.request)
     provider = await _visible("wait for the share", accepting.share, shared_catalogs.look_for_share, accepting)
-    made = await durable.step("ensure the catalog", shared_catalogs.ensure, accepting, provider)
-    await durable.step("let the runner use the catalog", _grant, accepting)
+    made = await durable.step(CATALOG, shared_catalogs.ensure, accepting, provider)
+    await durable.step("let the runner use the catalog", _grant, accepting, again_from=CATALOG)
     await _visible("wait for the published versions", accepting.catalog, shared_catalogs.look_for_versions, accepting)
-    models = await durable.step("list what is visible", shared_catalogs.list_models, accepting)
+    models = await durable.step("list what is visible", shared_catalogs.list_models, accepting, again_from=CATALOG)
     outcome = {"provider": provider, "made": made, "models": models, "runner": accepting.runner}
     outcome |= {"provider_identifier": accepting.provider_identifier, "consumer_identifier": accepting.identifier}
     return Outcome({"state": "ACTIVE", "outcome": outcome})

@@ -24,6 +24,8 @@ from app.store.publications import Publication as Publication
 from app.workspaces import catalogs, metastores, models, shares
 from app.workspaces.shares import Share
 
+SHARE = "ensure the share"
+
 
 @dataclass(frozen=True)
 class Publishing:
@@ -113,7 +115,7 @@ async def publish(work: Work) -> Outcome:
     The comparison comes before the copy: a copy in a model that is shared already is seen as soon as it is there.
     """
     publishing = Publishing(**work.request)
-    await durable.step("ensure the share", _ensure_share, publishing)
+    await durable.step(SHARE, _ensure_share, publishing)
     await durable.step("compare the share with the audience", _check_share, publishing, work.resource_id)
     await durable.step("ensure the schema of shareable models", _ensure_schema, publishing)
     copy = await jobs.run(work, copies.make_job(work.id, work.request))
@@ -225,8 +227,8 @@ async def _taken_back(publishing: Publishing, version: int, problem: Problem) ->
     """`problem`, after the copy that would be seen in spite of it is gone; says so when it could not be deleted."""
     names = (publishing.workspace, publishing.share, publishing.published_model, publishing.shared_as)
     try:
-        copy = jobs.first_step("copy")
-        await durable.step("take the copy back", copies.remove_unpromised, *names, version, undoes=copy)
+        # A retry begins at the share: it may be the share that somebody else took away.
+        await durable.step("take the copy back", copies.remove_unpromised, *names, version, undoes=SHARE)
     except Problem:
         left_behind = [f"version {version} of {publishing.published_model} in {publishing.workspace}"]
         return from_dict({**problem.as_dict(), "left_behind": left_behind})

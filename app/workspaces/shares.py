@@ -145,11 +145,16 @@ def list_readers(workspace: str, share: str) -> list[str]:
 
 
 def ensure_reader(workspace: str, share: str, recipient: str) -> None:
-    """Grant SELECT on the share to the recipient unless it has it. Raises `ShareNotFound`."""
+    """Grant SELECT on the share to the recipient unless it has it.
+
+    Raises `ShareNotFound`, and `UpstreamNotFound` for the recipient.
+    """
     if recipient in list_readers(workspace, share):
         return
     action = f"granting SELECT on share {share} to {recipient}"
-    with connected(workspace, action, _missing(workspace, share)) as client:
+    # The share was read just now: what is missing here is the recipient.
+    missing = faults.make_missing(UpstreamNotFound, workspace, "recipient", recipient)
+    with connected(workspace, action, missing) as client:
         change = PermissionsChange(principal=recipient, add=["SELECT"])
         client.shares.update_permissions(share, changes=[change], omit_permissions_list=True)
     if recipient not in list_readers(workspace, share):
