@@ -90,7 +90,7 @@ def test_fifty_in_line_for_one_endpoint_take_their_turns_in_the_order_of_their_a
     answers = at_once(lambda _: faults.post("deployments", body))
 
     assert {answer.status_code for answer in answers} == {202}, [answer.text for answer in answers]
-    line = sorted((read(faults, answer.json()["id"]) for answer in answers), key=lambda one: str(one["created_at"]))
+    line = [read(faults, answer.json()["id"]) for answer in answers]
     assert {(one["state"], one["waiting_for"]) for one in line} == {("PENDING", first["id"])}
     leaving = line.pop(CROWD // 2)["id"]
     faults.alice.post(f"/v1/operations/{leaving}:cancel").raise_for_status()
@@ -100,11 +100,14 @@ def test_fifty_in_line_for_one_endpoint_take_their_turns_in_the_order_of_their_a
 
     ended = [faults.end(httpx.Response(202, json=one)) for one in [first, *line]]
     assert {(one["state"], one["waiting_for"]) for one in ended} == {("SUCCEEDED", None)}
+    ended.sort(key=lambda one: str(one["started_at"]))
+    accepted = [one["created_at"] for one in ended]
+    assert accepted == sorted(accepted)
     assert all(before["finished_at"] <= after["started_at"] for before, after in pairwise(ended))
     assert read(faults, leaving)["started_at"] is None
     assert updates(faults, endpoint) == [{"demand-v1": 100}]
     active = faults.alice.get("/v1/deployments", params={"endpoint": endpoint, "state": "ACTIVE"}).json()["items"]
-    assert [one["operation_id"] for one in active] == [line[-1]["id"]]
+    assert [one["operation_id"] for one in active] == [ended[-1]["id"]]
 
 
 def test_publications_of_many_models_to_one_audience_at_once_all_succeed(world: TwoWorkspaces) -> None:
