@@ -9,21 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http.conftest import ADMIN, ALICE, BOB, make_configuration
+from tests import postgres
+from tests.busy_workspace import TRAINING, busy_workspace
+from tests.http.conftest import ADMIN, ALICE, BOB
 from tests.sandbox.running import unique
 from tests.service_process import Service, wait_for_end
 from tests.two_workspaces import problem
-from tests.workspaces.conftest import Answer, Stub
 
-# A file that only the job can read: accepting the training asks no more than whether it is there.
-TRAINING = {
-    "project": "bikes",
-    "workspace": "dev",
-    "data": "/Volumes/main/bikes/files/rides.parquet",
-    "target": "bikers",
-    "model": "main.bikes.demand",
-    "max_trials": 2,
-}
 MODEL = {"project": "bikes", "workspace": "prod", "model": "causeway_bikes_azure.bikes.demand", "version": 1}
 PUBLICATION = {"project": "bikes", "workspace": "dev", "model": "main.bikes.demand", "version": 1, "audience": "azure"}
 ACCEPTANCE = {"project": "bikes", "workspace": "prod", "provider": {"workspace": "dev"}, "audience": "azure"}
@@ -38,13 +30,8 @@ IN_PROD = [
 
 @pytest.fixture
 def configured() -> Iterator[dict[str, Any]]:
-    """Workspace dev has every file, and is too busy for anything else; the others do not answer."""
-    dev, content = Stub(), make_configuration()
-    busy = {"error_code": "RESOURCE_EXHAUSTED", "message": "too many requests"}
-    dev.script = lambda asked: Answer() if asked.method == "HEAD" else Answer(429, busy, {"Retry-After": "1"})
-    content["workspaces"]["dev"]["host"] = dev.host
-    yield content
-    dev.stop()
+    with busy_workspace() as content:
+        yield content
 
 
 @pytest.fixture
@@ -226,3 +213,22 @@ def test_a_service_does_not_start_without_what_its_operations_need(
     service.configure(retiring(configured, "dev"))
     service.start()
     assert not alice.get(f"/v1/operations/{operation}").json()["done"]
+
+
+def test_a_worker_starts_on_no_file_that_lacks_what_its_operations_need(
+    tmp_path: Path, configured: dict[str, Any]
+) -> None:
+    url = postgres.new_database()
+    replica = Service(tmp_path, configured, {"TEST_TOKEN": "nothing", "CAUSEWAY_DATABASE_URL": url})
+    try:
+        operation = train(replica.client(ALICE))
+        replica.configure(without(configured, "dev"))
+
+        refused = replica.command("worker")
+
+        assert refused.returncode == 1
+        said = refused.stderr.splitlines()[-1]
+        assert said.startswith(f"workspaces: dev is needed by {operation}")
+        eventually(lambda: mistakes(replica) == [said])
+    finally:
+        replica.stop()
