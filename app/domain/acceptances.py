@@ -18,7 +18,7 @@ from app.store.acceptances import Acceptance as Acceptance
 from app.workspaces import catalogs, grants, metastores, providers, shares
 
 PRIVILEGES = ("USE_CATALOG", "USE_SCHEMA", "EXECUTE")
-# Updates of a share are seen about a minute later [DOC].
+# Updates of a share are seen about a minute later [DOC]; how long a new version takes is documented nowhere.
 VISIBLE_SECONDS = 180
 LOOK_EVERY_SECONDS = 1.0
 # Where a retry begins when the catalog was gone.

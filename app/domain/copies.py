@@ -20,6 +20,7 @@ from app.store import records as store
 from app.store.publications import Publication
 from app.workspaces import models, runs, shares
 
+# Ours: a copy reads and writes every byte of a model, and some have many gigabytes.
 TIMEOUT_SECONDS = 2 * 3600
 
 

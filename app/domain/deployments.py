@@ -20,8 +20,11 @@ from app.workspaces.endpoints import ServedEntity
 
 ACTION = "deploy"
 FIRST_STEP = "look at the endpoint"
-# A build has no limit of its own and is tried three times; a deployment on CPU is given 30 minutes after it [DOC].
-DEADLINE_SECONDS = 3600
+# What is built already has 30 minutes to come up on CPU [DOC: model serving, deploy time-out].
+START_SECONDS = 30 * 60
+# A build has no limit of its own and is tried three times [DOC]; that each takes half an hour at most is assumed. It
+# holds for an update that somebody else started, too.
+BUILD_SECONDS = 3 * 30 * 60 + START_SECONDS
 POLL_SECONDS = 1.0
 
 
@@ -109,7 +112,7 @@ async def _bring_up(work: Work, deploying: Deploying, found: dict[str, Any]) -> 
         await _waited("add the new version without traffic", deploying, endpoint_updates.apply, deploying, wanted)
     else:
         await durable.step("create the endpoint", endpoint_updates.create, deploying, served, work.resource_id)
-    await _settled("wait for the new version", deploying, wanted, served)
+    await _settled("wait for the new version", deploying, wanted, served, BUILD_SECONDS)
 
 
 async def _move_traffic(deploying: Deploying, served: str, before: Entities) -> None:
@@ -117,9 +120,9 @@ async def _move_traffic(deploying: Deploying, served: str, before: Entities) -> 
     wanted = asdict(deploying.entity(served, 100))
     both = [*[{**entity, "traffic": 0} for entity in before if entity["name"] != served], wanted]
     await _waited("move the traffic to the new version", deploying, endpoint_updates.apply, deploying, both)
-    await _settled("wait for the traffic to move", deploying, both, served)
+    await _settled("wait for the traffic to move", deploying, both, served, START_SECONDS)
     await _waited("take the old version down", deploying, endpoint_updates.apply, deploying, [wanted])
-    await _settled("wait for the old version to go", deploying, [wanted], served)
+    await _settled("wait for the old version to go", deploying, [wanted], served, START_SECONDS)
 
 
 async def _undone(work: Work, deploying: Deploying, found: dict[str, Any], problem: Problem) -> Problem:
@@ -129,7 +132,7 @@ async def _undone(work: Work, deploying: Deploying, found: dict[str, Any], probl
         if before:
             back = (endpoint_updates.apply, deploying, before)
             await _waited("put back what was served", deploying, *back, undoes=FIRST_STEP)
-            await _settled("wait for what was served", deploying, before, before[0]["name"])
+            await _settled("wait for what was served", deploying, before, before[0]["name"], START_SECONDS)
         else:
             gone = (endpoint_updates.remove, deploying, work.resource_id)
             await durable.step("remove the endpoint", *gone, undoes=FIRST_STEP)
@@ -139,13 +142,21 @@ async def _undone(work: Work, deploying: Deploying, found: dict[str, Any], probl
     return problem
 
 
-async def _settled(name: str, deploying: Deploying, entities: Entities, served: str) -> None:
-    await _waited(name, deploying, endpoint_updates.settle, deploying, entities, served)
+async def _settled(name: str, deploying: Deploying, entities: Entities, served: str, deadline_seconds: float) -> None:
+    args = (endpoint_updates.settle, deploying, entities, served)
+    await _waited(name, deploying, *args, deadline_seconds=deadline_seconds)
 
 
-async def _waited(name: str, deploying: Deploying, poll: Any, *args: Any, undoes: str | None = None) -> Any:
+async def _waited(
+    name: str,
+    deploying: Deploying,
+    poll: Any,
+    *args: Any,
+    deadline_seconds: float = BUILD_SECONDS,
+    undoes: str | None = None,
+) -> Any:
     what = {"action": f"An update of endpoint {deploying.endpoint}", "workspace": deploying.workspace}
-    limits = {"every_seconds": POLL_SECONDS, "deadline_seconds": DEADLINE_SECONDS}
+    limits = {"every_seconds": POLL_SECONDS, "deadline_seconds": deadline_seconds}
     return await durable.wait(name, poll, *args, **limits, what=what, undoes=undoes)
 
 

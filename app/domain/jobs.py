@@ -14,6 +14,8 @@ from app.store import transitions
 from app.workspaces import files, jobs, runs
 
 POLL_SECONDS = 1.0
+# A run ends by its own time-out, which the platform keeps; queueing and the start of its compute come before it [INF].
+BEFORE_RUN_SECONDS = 30 * 60
 RESULT_LIMIT_BYTES = 4 * 1024 * 1024
 
 
@@ -69,7 +71,7 @@ async def run(work: Work, job: Job) -> dict[str, Any]:
         job.workspace,
         run_id,
         every_seconds=POLL_SECONDS,
-        deadline_seconds=job.timeout_seconds + 600,
+        deadline_seconds=BEFORE_RUN_SECONDS + job.timeout_seconds,
         what={"action": f"The {job.name} job", "workspace": job.workspace},
     )
     name, again_from = f"read the result of the {job.name} job", first_step(job.name)

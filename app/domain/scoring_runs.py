@@ -24,6 +24,7 @@ from app.store.scoring_runs import ScoringRun as ScoringRun
 from app.workspaces import files, model_files
 from app.workspaces.model_files import Description
 
+# Ours: the environment of the model is installed first, then the rows are scored.
 TIMEOUT_SECONDS = 3600
 ACTION = "score"
 

@@ -13,6 +13,7 @@ from app.domain.workflows import Outcome, Work, register
 from app.errors import ColumnMissing, TrainingFailed
 from app.store.training_runs import TrainingRun as TrainingRun
 
+# Ours: for a search that its trials alone limit, and for reading, profiling and registering beside any search.
 WITHOUT_BUDGET_SECONDS = 3600
 BESIDE_SEARCH_SECONDS = 1800
 
