@@ -6,7 +6,7 @@ WHEEL := app/wheels/causeway_jobs-0.1.0-py3-none-any.whl
 export PYTHONHASHSEED := 0
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .venv/installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed on the PATH"; exit 1; }
@@ -37,6 +37,9 @@ check: install ## Lint, types, import contracts, committed documents
 bench: install ## Measure start, memory and the story's time
 	$(BIN)/python -m bench.measure
 
+bench-durability: install ## Measure operations: rates, steps, takeover, two thousand waits
+	$(BIN)/python -m bench.durability
+
 LOCK = $(BIN)/uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-header --no-annotate --quiet
 
@@ -46,4 +49,4 @@ lock: ## Write the locks anew (names, versions, hashes; no addresses)
 	$(LOCK) pyproject.toml -c requirements.lock --extra sandbox -o requirements-sandbox.lock
 	echo hatchling | $(LOCK) - -c requirements.lock -o requirements-build.lock
 
-.PHONY: help install demo test check bench lock
+.PHONY: help install demo test check bench bench-durability lock
