@@ -211,7 +211,7 @@ def test_a_recipient_that_is_deleted_before_it_may_read_is_named_and_made_anew_b
     weather: TwoWorkspaces,
 ) -> None:
     weather.fault(method="PATCH", path=f"{UC}/shares/*/permissions", kind="delay", delay_seconds=2)
-    _, accepted = publish(weather, "spare_10")
+    _, accepted = publish(weather, "spare_11")
     weather.wait_for_step(accepted, "ensure SELECT for the recipients")
     identifier = weather.sandbox.workspaces["prod"]["global_metastore_id"]
     for known in list(control(weather).recipients.list(data_recipient_global_metastore_id=identifier)):
