@@ -17,7 +17,7 @@ import structlog
 from dbos import DBOS
 
 from app.durable import draining
-from app.errors import Internal, OperationTimedOut, Problem, from_dict
+from app.errors import DatabaseUnavailable, Internal, OperationTimedOut, Problem, from_dict
 
 TRIES = 10
 FIRST_PAUSE_SECONDS = 0.2
@@ -195,6 +195,14 @@ def _tried(
 
 
 def _polled(workflow_id: str, name: str, poll: Callable[..., Any], args: Any, told: str) -> dict[str, Any] | Waiting:
+    try:
+        return _looked(workflow_id, name, poll, args, told)
+    except DatabaseUnavailable as problem:
+        # What was found could not be told: it is looked for again.
+        return Waiting(told, problem.retry_after_seconds or 0)
+
+
+def _looked(workflow_id: str, name: str, poll: Callable[..., Any], args: Any, told: str) -> dict[str, Any] | Waiting:
     if not told:
         _tell(workflow_id, name, False, state="RUNNING", tries=1, text="", error=None)
     try:

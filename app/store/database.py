@@ -64,7 +64,7 @@ def make_engine(url: str) -> Engine:
         return made
     options = " ".join(f"-c {name}={value}" for name, value in LIMITS.items())
     # A peer that is gone without a word is noticed in seconds, not after the system's two hours.
-    network = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 20_000}
+    network = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 20_000}
     arguments = {"options": options, "fallback_application_name": "causeway", **network}
     return create_engine(url, connect_args=arguments, **POOL)
 
