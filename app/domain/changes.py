@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -96,17 +97,24 @@ def _run() -> None:
     while watches := _list_watches():
         try:
             with store.listening() as hear:
-                changed = None
-                while watches:
-                    _tell(watches, changed)
-                    changed = hear(HEAL_SECONDS)
-                    watches = _list_watches()
+                _follow(hear, watches)
         except Exception as error:
             # Whatever a driver raises for a lost database: everybody waits on, and is told once it is back.
             log.warning("operations cannot be watched now", error=str(error))
             _closing.wait(RECONNECT_SECONDS)
         else:
             return
+
+
+def _follow(hear: store.Hear, watches: list[Watch]) -> None:
+    changed, healed_at = None, time.monotonic()
+    while watches:
+        _tell(watches, changed)
+        changed = hear(HEAL_SECONDS)
+        # On a busy database news never ends, and says nothing of what was lost.
+        if changed is None or time.monotonic() - healed_at > HEAL_SECONDS:
+            changed, healed_at = None, time.monotonic()
+        watches = _list_watches()
 
 
 def _list_watches() -> list[Watch]:

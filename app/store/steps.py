@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, func
 from sqlmodel import Field, SQLModel, col, select
 
-from app.store.database import UtcDateTime, now, repeatable, transaction
+from app.store.database import UtcDateTime, now, reading, repeatable, transaction
 from app.store.operations import Operation
 
 # What one operation may ask of its workspaces again, over all of its steps: a bad day is not made worse.
@@ -61,7 +61,7 @@ def list_steps(operation_ids: list[str]) -> dict[str, list[Step]]:
     """The steps of several operations in the order in which they began."""
     found: dict[str, list[Step]] = {operation_id: [] for operation_id in operation_ids}
     statement = select(Step).where(col(Step.operation_id).in_(operation_ids)).order_by(col(Step.position))
-    with transaction() as session:
+    with reading() as session:
         for step in session.exec(statement):
             found[step.operation_id].append(step)
     return found

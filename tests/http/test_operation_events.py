@@ -83,11 +83,22 @@ async def test_changes_are_told_long_before_anything_is_read_again(followed: Fol
 
 
 async def test_a_change_that_nobody_announced_is_told_all_the_same(followed: Followed) -> None:
-    operation_id = followed.begin()
-    async with followed.client() as client, streaming(client, operation_id) as events:
-        first = await anext(events)
-        followed.execute("UPDATE operations SET revision = revision + 1 WHERE id = :id", id=operation_id)
-        assert int((await anext(events))["id"]) == int(first["id"]) + 1
+    operation_id, other_id = followed.begin(), followed.begin()
+    url = f"/v1/operations/{operation_id}"
+
+    async def keep_changing_another() -> None:
+        while True:
+            followed.tell(other_id, str(time.monotonic()))
+            await asyncio.sleep(0.2)
+
+    async with followed.client() as client, asyncio.timeout(DEADLINE_SECONDS):
+        seen = (await client.get(url)).headers["ETag"]
+        poll = asyncio.create_task(client.get(url, params={"wait_seconds": 60}, headers={"If-None-Match": seen}))
+        await until_waiting(client, 1)
+        busy = asyncio.create_task(keep_changing_another())
+        followed.execute("UPDATE operations SET revision = revision + 1, attempt = 2 WHERE id = :id", id=operation_id)
+        assert (await poll).json()["attempt"] == 2
+        busy.cancel()
 
 
 async def test_losing_the_listening_connection_loses_no_change(followed: Followed) -> None:
