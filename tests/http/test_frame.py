@@ -32,6 +32,12 @@ def test_a_request_without_a_live_key_learns_nothing_but_that(service: Service, 
     assert set(body) == {"errors", "type", "code", "title", "status", "detail", "retryable", "instance", "request_id"}
 
 
+@pytest.mark.parametrize("address", ["/v1/operations?kind=a%00", "/v1/operations/op_%00", "/v1/publications/%00"])
+def test_what_no_database_can_look_for_is_refused_in_the_address(service: Service, address: str) -> None:
+    with service.client(ADMIN) as admin:
+        problem(admin.get(address), 422, "request-invalid")
+
+
 def test_a_key_with_one_wrong_character_is_refused(service: Service) -> None:
     key = service.key(ALICE)
     wrong = key[:25] + ("0" if key[25] != "0" else "1") + key[26:]

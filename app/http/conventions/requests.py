@@ -13,7 +13,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge
+from app.errors import BodyTooLarge, RequestInvalid
+from app.http.conventions.problems import answer
 
 MIB = 1024 * 1024
 BODY_LIMIT = MIB
@@ -51,7 +52,13 @@ class RequestFrame:
             await send(message)
 
         try:
-            await self.app(scope, _limited(scope, receive), send_framed)
+            if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+                # No name holds it, and PostgreSQL refuses to look for one that does.
+                errors = [{"pointer": "address", "detail": "It holds a character that no name has: %00."}]
+                refusal = answer(Request(scope), RequestInvalid(count=1), {"errors": errors})
+                await refusal(scope, receive, send_framed)
+            else:
+                await self.app(scope, _limited(scope, receive), send_framed)
         finally:
             _account(scope, status, time.perf_counter() - started, request_id)
 
