@@ -1,25 +1,31 @@
 """A Causeway that dies where a test says: before a step's work, or after it and before the engine remembers it.
 
-`main` runs in the forked process in place of the program's own; `Crashes` is the test's hand on it.
+`main` runs in the forked process in place of the program's own; `Crashes` is the test's hand on it. It also has the
+sandbox spoil the calls of a step, from the moment at which an operation comes to that step.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from app import cli, durable
 from app.domain import acceptances, deployments, jobs
 from app.durable import steps
+from app.store import steps as told_steps
 
 BEFORE, AFTER = "before", "after"
 HAND_OVER = "hand over to the engine"
 EACH, NONE = "each", ""
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS, POLL_SECONDS = 0.002, 0.1
 Point = tuple[str, str]
 
 
@@ -35,22 +41,40 @@ class Crashes:
         draft.write_text("\t".join(where))
         draft.replace(self.folder / "plan")
 
+    def spoil(self, address: str, token: str, rules: dict[str, list[dict[str, Any]]]) -> None:
+        """Have the sandbox follow these rules while an operation is for the first time at the step; none: no more."""
+        (self.folder / "spoil").write_text(json.dumps({"address": address, "token": token, "rules": rules}))
+
     def points(self, operation_id: str) -> list[Point]:
         """The points that the operation has come by, in order, each once."""
+        return [point for point, _ in self.list_times(operation_id)]
+
+    def list_times(self, operation_id: str) -> list[tuple[Point, int]]:
+        """The points, and the milliseconds of the epoch at which the operation first came by."""
         found = (line.split("\t") for line in self._lines())
-        return [(step, moment) for operation, step, moment in found if operation == operation_id]
+        return [((step, moment), int(at)) for operation, step, moment, at in found if operation == operation_id]
 
     def meet(self, operation_id: str, step: str, moment: str) -> None:
         """Called at each point by the process that is to die there, at the first time that the operation gets there."""
         with (self.folder / "points").open("a") as points:
             fcntl.flock(points, fcntl.LOCK_EX)
-            line = "\t".join((operation_id, step, moment))
-            if line in self._lines():
+            if (step, moment) in self.points(operation_id):
                 return
-            points.write(f"{line}\n")
+            points.write(f"{operation_id}\t{step}\t{moment}\t{time.time_ns() // 1_000_000}\n")
             points.flush()
+            self._steer_the_sandbox(step, moment)
             if (self.folder / "plan").read_text() in (EACH, f"{step}\t{moment}"):
                 os.kill(os.getpid(), signal.SIGKILL)
+
+    def _steer_the_sandbox(self, step: str, moment: str) -> None:
+        spoil = self.folder / "spoil"
+        planned = json.loads(spoil.read_text()) if spoil.exists() else {"rules": {}}
+        if step not in planned["rules"]:
+            return
+        address, headers = f"{planned['address']}/__sandbox/faults", {"Authorization": f"Bearer {planned['token']}"}
+        requests.delete(address, headers=headers, timeout=20).raise_for_status()
+        for rule in planned["rules"][step] if moment == BEFORE else []:
+            requests.post(address, headers=headers, json=rule, timeout=20).raise_for_status()
 
     def _lines(self) -> list[str]:
         points = self.folder / "points"
@@ -58,10 +82,10 @@ class Crashes:
 
 
 def main() -> None:
-    """Be `causeway`, with short pauses, and meet a point at each turn of each operation."""
+    """Be `causeway`, with short pauses and no end of tries in all, and meet a point at each turn of each operation."""
     crashes = Crashes(Path(os.environ["CRASHES"]))
-    steps.FIRST_PAUSE_SECONDS = PAUSE_SECONDS
-    jobs.POLL_SECONDS = deployments.POLL_SECONDS = acceptances.LOOK_EVERY_SECONDS = 2 * PAUSE_SECONDS
+    steps.FIRST_PAUSE_SECONDS, told_steps.FURTHER_TRIES = PAUSE_SECONDS, 10_000
+    jobs.POLL_SECONDS = deployments.POLL_SECONDS = acceptances.LOOK_EVERY_SECONDS = POLL_SECONDS
     listen, enqueue = durable.listen, durable.enqueue
 
     def meeting(observer: steps.Observer | None) -> steps.Observer:

@@ -3,13 +3,19 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.journeys.mortal_services import MortalWorld
 from tests.journeys.served_models import Models as Models
 from tests.journeys.served_models import log_models
+from tests.journeys.stories import STORIES, Passage, play
 from tests.two_workspaces import TwoWorkspaces
+
+Told = dict[str, dict[str, Any]]
+Undisturbed = Callable[[str], tuple[Passage, Told]]
+Report = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -46,14 +52,30 @@ def mortal_models(mortal: MortalWorld) -> Models:
     return log_models(mortal, "demand")
 
 
+@pytest.fixture(scope="session")
+def undisturbed(mortal: MortalWorld, mortal_models: Models) -> Undisturbed:
+    """Plays a story undisturbed, once: what came of each stage, to hold others against."""
+    played: dict[str, tuple[Passage, Told]] = {}
+
+    def get(name: str) -> tuple[Passage, Told]:
+        if name not in played:
+            passage = Passage(mortal, mortal.service, mortal_models)
+            STORIES[name].prepare(passage)
+            played[name] = passage, {stage: play(STORIES[name], passage, stage) for stage in STORIES[name].stages}
+        return played[name]
+
+    return get
+
+
 @pytest.fixture
-def matrix(record_property: Callable[[str, object], None]) -> Iterator[Callable[..., None]]:
+def matrix(record_property: Callable[[str, object], None]) -> Iterator[Report]:
     """Counts what a test of the matrices did, for the tally at the end of the run."""
     started, tally = time.monotonic(), Counter[str]()
 
-    def report(compared: tuple[Counter[str], Counter[str]], **counted: int) -> None:
-        twice, never = compared
-        tally.update(counted, duplicates=twice.total(), losses=never.total())
+    def report(compared: tuple[list[str], list[str], list[str]], **counted: int) -> None:
+        twice, never, _ = compared
+        tally.update({name.replace("_", " "): number for name, number in counted.items()})
+        tally.update(duplicates=len(twice), losses=len(never))
 
     yield report
     record_property("matrix", {**tally, "seconds": time.monotonic() - started})

@@ -36,13 +36,14 @@ class MortalService(Service):
         if "CAUSEWAY_DATABASE_URL" in self.environment:
             self._work()
 
-    def revive(self) -> None:
-        """Start again what has died as planned."""
+    def revive(self) -> int:
+        """Start again what has died as planned; answers how many have died so far."""
         for process, start in ((self.process, super().launch), (self.worker, self._work)):
             if process is not None and process.poll() is not None:
                 assert process.returncode == -signal.SIGKILL, self.output()[-3000:]
                 self.deaths += 1
                 start()
+        return self.deaths
 
     def stop(self) -> None:
         super().stop()

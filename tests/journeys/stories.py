@@ -30,7 +30,7 @@ PATTERNS = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
     (r"[0-9a-f]{64}", "<digest>"),
     (r"[0-9a-f]{32}", "<hex>"),
-    (r'"(at|run_id|etag|seconds|[a-z_]+_seconds|[a-z_]+_at)": (\d+(\.\d+)?|"[^"]*")', r'"\1": "<varies>"'),
+    (r'"(at|run_id|etag|seconds|size|[a-z_]+_seconds|[a-z_]+_at)": (\d+(\.\d+)?|"[^"]*")', r'"\1": "<varies>"'),
     (r"\b1\d{12}\b", "<number>"),
     (r'"source": "/[^"]*"', '"source": "<folder>"'),
 )
@@ -113,17 +113,19 @@ def play(story: Story, passage: Passage, stage: str) -> dict[str, Any]:
     record = passage.get(operation["resource"]["url"])
     views = [passage.get(view.format(passage=passage)) for view in story.views]
     effects = [json.dumps(_anonymous(passage, effect), sort_keys=True) for effect in _settled(world)[before:]]
-    # The wheel and the experiment are every operation's; a file that is written over is one file, whose size is told.
+    # The wheel and the experiment are every operation's; and a file that is written over is one file.
     effects = [effect for effect in effects if "/wheels/" not in effect and '"experiment-created"' not in effect]
     files = {effect for effect in effects if '"kind": "file-written"' in effect}
     once = sorted([*files, *(effect for effect in effects if effect not in files)])
     return {**_anonymous(passage, {"operation": told, "record": record, "views": views}), "effects": once}
 
 
-def compare(expected: dict[str, Any], found: dict[str, Any]) -> tuple[Counter[str], Counter[str]]:
-    """The effects that came about once too often, and those that never did."""
+def compare(expected: dict[str, Any], found: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """The effects that came about once too often, those that never did, and what else is not as it was."""
     wanted, had = Counter(expected["effects"]), Counter(found["effects"])
-    return had - wanted, wanted - had
+    others = ("operation", "record", "views")
+    changed = [f"{what}: {found[what]} is not {expected[what]}" for what in others if found[what] != expected[what]]
+    return list((had - wanted).elements()), list((wanted - had).elements()), changed
 
 
 def list_points(story: Story, passage: Passage, stage: str) -> list[Point]:

@@ -9,41 +9,19 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.crashing import BEFORE, EACH, HAND_OVER, NONE, Point
-from tests.journeys.conftest import Models
+from tests.journeys.conftest import Models, Report, Undisturbed
 from tests.journeys.mortal_services import MortalWorld
 from tests.journeys.stories import STORIES, Passage, compare, list_points, play
 
 HISTORIES = Path(__file__).with_name("workflow_histories.yaml")
 SEED = 9
-Told = dict[str, dict[str, Any]]
-Report = Callable[..., None]
 pytestmark = pytest.mark.xdist_group("matrix")
-
-
-@pytest.fixture(scope="session")
-def undisturbed(mortal: MortalWorld, mortal_models: Models) -> Callable[[str], tuple[Passage, Told]]:
-    """Plays a story undisturbed, once: what came of each stage, to hold others against."""
-    played: dict[str, tuple[Passage, Told]] = {}
-
-    def get(name: str) -> tuple[Passage, Told]:
-        if name not in played:
-            passage = Passage(mortal, mortal.service, mortal_models)
-            STORIES[name].prepare(passage)
-            played[name] = passage, {stage: play(STORIES[name], passage, stage) for stage in STORIES[name].stages}
-        return played[name]
-
-    return get
-
-
-Undisturbed = Callable[[str], tuple[Passage, Told]]
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -72,8 +50,9 @@ def test_an_operation_that_dies_at_each_of_its_boundaries_in_turn_ends_as_if_not
         found = play(story, passage, stage)
         died = passage.service.deaths - deaths
         _die(passage, NONE)
-        matrix(crashes=died, operations=1, compared=compare(expected[stage], found))
-        assert found == expected[stage]
+        compared = compare(expected[stage], found)
+        matrix(crashes=died, operations=1, compared=compared)
+        assert compared == ([], [], [])
         assert set(list_points(story, passage, stage)) == set(list_points(story, calm, stage))
         assert died == len(passage.service.crashes.points(passage.operations[stage]["id"]))
 
@@ -92,10 +71,13 @@ def test_an_operation_that_dies_at_one_of_its_boundaries_ends_as_if_nothing_had_
         for stage, point in crashes.items():
             deaths = _die(passage, *point)
             found = play(story, passage, stage)
+            # A worker that dies after the end is not missed by whoever asks how the operation stands.
+            mortal.eventually(lambda: passage.service.revive() > deaths)  # noqa: B023
             died = passage.service.deaths - deaths
             _die(passage, NONE)
-            matrix(crashes=died, operations=1, compared=compare(expected[stage], found))
-            assert (point, found) == (point, expected[stage])
+            compared = compare(expected[stage], found)
+            matrix(crashes=died, operations=1, compared=compared)
+            assert (point, compared) == (point, ([], [], []))
             assert (point, died) == (point, 1)
 
 
