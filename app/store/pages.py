@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col
 
+from app.errors import PageTokenInvalid
+
 Row = TypeVar("Row")
 
 
@@ -21,10 +23,12 @@ class Page(Generic[Row]):
 
 
 def read_page(session: Session, statement: Any, table: Any, after: str | None, size: int) -> Page[Row]:
-    """The next `size` rows of `statement`, newest first, behind the row that `after` names."""
+    """The next `size` rows of `statement`, newest first, behind the row that `after` names.
+
+    Raises `PageTokenInvalid` for an `after` that no page has given out.
+    """
     if after is not None:
-        at, _, last_id = after.partition("|")
-        moment = datetime.fromisoformat(at)
+        moment, last_id = _parse(after)
         statement = statement.where(
             or_(col(table.created_at) < moment, and_(col(table.created_at) == moment, col(table.id) < last_id))
         )
@@ -33,3 +37,15 @@ def read_page(session: Session, statement: Any, table: Any, after: str | None, s
     more = len(rows) > size
     last = rows[size - 1] if more else None
     return Page(rows[:size], f"{last.created_at.isoformat()}|{last.id}" if last is not None else None)
+
+
+def _parse(after: str) -> tuple[datetime, str]:
+    at, _, last_id = after.partition("|")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise PageTokenInvalid from error
+    # A time without a zone has no place in the order; PostgreSQL takes no NUL in a text.
+    if moment.tzinfo is None or "\0" in last_id:
+        raise PageTokenInvalid
+    return moment, last_id

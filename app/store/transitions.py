@@ -85,13 +85,14 @@ def retry(
         operation = _get(session, operation_id)
         if operation.state != "FAILED":
             return operation, False
+        # In the order of `finish`: records, then the lock.
+        _change(session, changes)
         if operation.lock is not None:
             acquire(session, operation.lock, operation.id, queue=False)
         operation.state, operation.error, operation.finished_at = "RUNNING", None, None
         operation.cancel_requested_by, operation.rewind_to = None, rewind_to
         operation.attempt += 1
         session.exec(delete(Step).where(col(Step.operation_id) == operation.id, col(Step.name).in_(steps)))
-        _change(session, changes)
         append(session, audit_event)
         return operation, True
 

@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 
+from app.http.conventions import pages
 from tests.http.conftest import ADMIN, ALICE, BOB, ROBOT
 from tests.service_process import Service
 
@@ -169,6 +170,9 @@ def test_a_page_token_that_was_made_up_is_refused(service: Service) -> None:
 
     problem(client.get("/v1/operations", params={"page_token": "bm9uc2Vuc2U"}), 400, "page-token-invalid")
     problem(client.get("/v1/operations", params={"page_token": "\x01"}), 400, "page-token-invalid")
+    for after in ("yesterday|op_1", "2026-11-23T10:00:00|op_1", "2026-11-23T10:00:00+00:00|op_\0", "|"):
+        token = pages.encode(after, "operations", {})
+        problem(client.get("/v1/operations", params={"page_token": token}), 400, "page-token-invalid")
 
 
 def test_refusals_are_in_the_trail_and_repeated_ones_are_counted(service: Service) -> None:
