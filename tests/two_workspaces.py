@@ -140,7 +140,7 @@ class TwoWorkspaces:
             "near": _to({"workspace": "lab"}),
             "far": _to({"workspace": "island"}),
             # For tests that leave an audience's share in disorder.
-            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(13)},
+            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(16)},
         }
         lost = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}
         return {

@@ -85,6 +85,7 @@ def test_each_refusal_is_the_problem_that_it_means(
         (Answer(502, b""), WorkspaceUnavailable),
         (Answer(503, b"down for maintenance"), WorkspaceUnavailable),
         (Answer(200, b"<html>please log in</html>"), WorkspaceFault),
+        (Answer(200, b'{"name": "x"', {"Content-Length": "900", "Connection": "close"}), WorkspaceUnavailable),
         (Answer(200, b"[1, 2]"), WorkspaceFault),
         (Answer(200, b"17"), WorkspaceFault),
         (Answer(400, b"INVALID_STATE: a string for an error"), WorkspaceConflict),
