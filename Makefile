@@ -29,6 +29,9 @@ demo: install ## Run the bike-sharing story against the sandbox
 test: install ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+chaos: install ## Every crash and every lost answer of every workflow, apart, on both databases; takes its time
+	CHAOS=1 $(BIN)/python -m pytest tests/journeys/test_crash_matrix.py tests/journeys/test_lost_answers.py
+
 check: install ## Lint, types, import contracts, committed documents
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy app jobs tests migrations bench
@@ -49,4 +52,4 @@ lock: ## Write the locks anew (names, versions, hashes; no addresses)
 	$(LOCK) pyproject.toml -c requirements.lock --extra sandbox -o requirements-sandbox.lock
 	echo hatchling | $(LOCK) - -c requirements.lock -o requirements-build.lock
 
-.PHONY: help install demo test check bench bench-durability lock
+.PHONY: help install demo test chaos check bench bench-durability lock

@@ -21,6 +21,7 @@ from app import cli, durable
 from app.domain import acceptances, deployments, jobs
 from app.durable import steps
 from app.store import steps as told_steps
+from app.workspaces import faults
 
 BEFORE, AFTER = "before", "after"
 HAND_OVER = "hand over to the engine"
@@ -84,6 +85,7 @@ class Crashes:
 def main() -> None:
     """Be `causeway`, with short pauses and no end of tries in all, and meet a point at each turn of each operation."""
     crashes = Crashes(Path(os.environ["CRASHES"]))
+    faults.RETRY_AFTER_SECONDS = 0
     steps.FIRST_PAUSE_SECONDS, told_steps.FURTHER_TRIES = PAUSE_SECONDS, 10_000
     jobs.POLL_SECONDS = deployments.POLL_SECONDS = acceptances.LOOK_EVERY_SECONDS = POLL_SECONDS
     listen, enqueue = durable.listen, durable.enqueue
