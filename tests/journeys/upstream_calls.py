@@ -14,7 +14,7 @@ from tests.journeys.stories import PATTERNS, Passage
 SPOILED_A_STEP = 8
 ACCEPTANCE = "before it is accepted"
 LOST: dict[str, Any] = {"kind": "lose-answer"}
-REFUSED: dict[str, Any] = {"kind": "refuse", "status": 503, "error_code": "TEMPORARILY_UNAVAILABLE"}
+REFUSED: dict[str, Any] = {"kind": "refuse", "status": 503, "error_code": "TEMPORARILY_UNAVAILABLE", "retry_after": 0}
 THROTTLED: dict[str, Any] = {"kind": "throttle", "retry_after": 1}
 
 
