@@ -18,6 +18,7 @@ from app.domain.access import Caller
 from app.domain.operations import Key, Operation
 from app.domain.workflows import Outcome, Work, register
 from app.errors import ModelNotFound
+from app.store import operations as store
 from app.store.training_runs import TrainingRun
 
 CALLER = Caller("person:a@example.test")
@@ -48,7 +49,7 @@ def look(folder: str, operation_id: str) -> durable.Waiting | str:
 def obey(folder: str, operation_id: str) -> None:
     """Fail while the folder says so, and tell the attempt."""
     with (Path(folder) / "attempts.txt").open("a") as log:
-        log.write(f"{operation_id} {operations.store.get(operation_id).attempt}\n")
+        log.write(f"{operation_id} {store.get(operation_id).attempt}\n")
     if (Path(folder) / "refuse").exists():
         raise ModelNotFound(workspace="dev", kind="model", name="main.a.b")
 
