@@ -44,11 +44,6 @@ def training(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**body, **changes}.items() if value is not None}
 
 
-def runs(world: TwoWorkspaces, record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The job runs of a record's operation that really started."""
-    return [run for run in world.sandbox.effects("job-run-started") if record["operation_id"] in str(run)]
-
-
 def newest(world: TwoWorkspaces) -> str | None:
     """The id of the newest operation."""
     items = world.alice.get("/v1/operations", params={"page_size": 1}).json()["items"]
@@ -199,33 +194,6 @@ def test_a_cancel_that_cannot_stop_the_job_run_ends_the_operation_and_says_so(fa
     assert ended["state"] == "CANCELLED"
     assert any(left.startswith("cancel the job run:") for left in ended["error"]["left_behind"])
     assert faults.post("training-runs", body).status_code == 202
-
-
-def test_a_training_survives_kill_9_of_the_service_with_one_job_run(world: TwoWorkspaces) -> None:
-    accepted = world.post("training-runs", training())
-    wait_for_step(world.alice, accepted, "wait for the train job")
-    world.service.kill()
-
-    world.service.start()
-
-    trained = world.record(accepted)
-    assert trained["version"] == 1
-    assert len(runs(world, trained)) == 1
-
-
-def test_answers_lost_on_the_way_start_nothing_twice(faults: TwoWorkspaces) -> None:
-    calls = [
-        ("PUT", "/api/2.0/fs/files/Volumes/*"),
-        ("POST", "/api/2.2/jobs/runs/submit"),
-        ("GET", "/api/2.2/jobs/runs/get"),
-    ]
-    for method, path in calls:
-        faults.fault(method=method, path=path, kind="lose-answer", times=1)
-
-    trained = faults.record(faults.post("training-runs", training()))
-
-    assert trained["version"] == 1
-    assert len(runs(faults, trained)) == 1
 
 
 def test_a_second_project_sees_nothing_of_the_first(world: TwoWorkspaces) -> None:

@@ -1,6 +1,6 @@
 """What the caller sees, and what is left behind, while a workspace throttles, fails, drops tokens or loses things.
 
-That a lost answer is no second effect is shown in test_sharing_survives.py and test_deploying_survives.py; time-outs,
+That a lost answer is no second effect is shown in test_lost_answers.py, call by call; time-outs,
 connections that break, and Retry-After as a date in tests/workspaces.
 """
 
