@@ -88,8 +88,10 @@ def test_two_hundred_operations_over_three_workers_with_random_kills_all_end_eac
 
     assert {one.state for one in ended} == {"SUCCEEDED"}
     assert replicas.did() == {f"{one.id}.{step}" for one in operations for step in STEPS}
-    # Only what died in the hands of its process was tried by another.
-    assert all(set(pids[:-1]) <= killed for pids in replicas.tries().values())
+    # Only what died in the hands of its process was tried by another; a machine so slow that a
+    # worker missed its lease ends it as well.
+    fenced = {worker.pid for worker in replicas.workers if worker.poll() == FENCED_EXIT_CODE}
+    assert all(set(pids[:-1]) <= killed | fenced for pids in replicas.tries().values())
     assert len(killed) >= 5
 
 
