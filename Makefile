@@ -27,7 +27,7 @@ demo: install ## Run the bike-sharing story against the sandbox
 	$(BIN)/causeway demo
 
 test: install ## Run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 chaos: install ## Every crash and every lost answer of every workflow, apart, on both databases; takes its time
 	CHAOS=1 $(BIN)/python -m pytest tests/journeys/test_crash_matrix.py tests/journeys/test_lost_answers.py
