@@ -30,7 +30,8 @@ test: install ## Run every test
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 chaos: install ## Every crash and every lost answer of every workflow, apart, on both databases; takes its time
-	CHAOS=1 $(BIN)/python -m pytest tests/journeys/test_crash_matrix.py tests/journeys/test_lost_answers.py
+	CHAOS=1 $(BIN)/python -m pytest tests/journeys/test_at_once.py tests/journeys/test_crash_matrix.py \
+	  tests/journeys/test_lost_answers.py
 
 check: install ## Lint, types, import contracts, committed documents
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
