@@ -41,7 +41,7 @@ def faults(world: TwoWorkspaces) -> Iterator[TwoWorkspaces]:
 
 @pytest.fixture(scope="session")
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalWorld]:
-    """Shared by the matrices: services that die, and a sandbox that tests of the group `matrix` alone may spoil."""
+    """Shared by the matrices: services that die, and a sandbox that they alone may spoil."""
     running = MortalWorld(tmp_path_factory.mktemp("mortal"))
     yield running
     running.stop()
@@ -70,7 +70,7 @@ def undisturbed(mortal: MortalWorld, mortal_models: Models) -> Undisturbed:
 @pytest.fixture
 def matrix(record_property: Callable[[str, object], None]) -> Iterator[Report]:
     """Counts what a test of the matrices did, for the tally at the end of the run."""
-    started, tally = time.monotonic(), Counter[str]()
+    started, tally = time.time(), Counter[str]()
 
     def report(compared: tuple[list[str], list[str], list[str]], **counted: int) -> None:
         twice, never, _ = compared
@@ -78,4 +78,4 @@ def matrix(record_property: Callable[[str, object], None]) -> Iterator[Report]:
         tally.update(duplicates=len(twice), losses=len(never))
 
     yield report
-    record_property("matrix", {**tally, "seconds": time.monotonic() - started})
+    record_property("matrix", {**tally, "span": [started, time.time()]})

@@ -21,7 +21,7 @@ from tests.journeys.stories import STORIES, Passage, compare, list_points, play
 
 HISTORIES = Path(__file__).with_name("workflow_histories.yaml")
 SEED = 9
-pytestmark = pytest.mark.xdist_group("matrix")
+pytestmark = pytest.mark.xdist_group("crashes")
 
 
 @pytest.mark.parametrize("name", STORIES)
