@@ -1,6 +1,7 @@
 """Fifty at once: one key is one operation, one endpoint is changed by one at a time, and one share takes all."""
 
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -23,9 +24,18 @@ Operation = dict[str, Any]
 
 
 def at_once(ask: Callable[[int], httpx.Response], count: int = CROWD) -> list[httpx.Response]:
-    """The answers to so many requests, each sent by a client of its own at the same time."""
+    """The answers to so many requests, each sent by a client of its own at the same time.
+
+    On a slow machine the line of live looks at a workspace is full for some: they ask again when the answer says.
+    """
+
+    def insist(number: int) -> httpx.Response:
+        while (answer := ask(number)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            time.sleep(int(answer.headers["Retry-After"]))
+        return answer
+
     with ThreadPoolExecutor(count) as crowd:
-        return list(crowd.map(ask, range(count)))
+        return list(crowd.map(insist, range(count)))
 
 
 def read(world: TwoWorkspaces, operation_id: str) -> Operation:
