@@ -52,7 +52,9 @@ def start() -> Executor:
         _run_every(executor, process.lease_seconds / 20, _fence)
     durable.launch(process.engine_url, executor.id, process.worker_concurrency)
     if executor.id is not None:
-        _take_over()
+        _take_over(executor)
+        # Apart from the beat: taking over thousands of workflows takes longer than a lease.
+        _run_every(executor, process.lease_seconds / BEATS_A_LEASE, _take_over)
     housekeeping.sweep()
     _run_every(executor, process.sweep_seconds, _sweep)
     _run_every(executor, PURGE_EVERY_SECONDS, _purge)
@@ -90,16 +92,16 @@ def _run_every(executor: Executor, seconds: float, work: Callable[[Executor], No
 
 
 def _beat(executor: Executor) -> None:
-    """Renew the own lease, then take over from those who did not renew theirs."""
+    """Renew the own lease."""
     assert executor.id is not None
     asked_at = time.monotonic()
     if not leases.renew(executor.id, settings.current().lease_seconds):
         _end_at_once(executor, "the lease has expired, and others may be at this process's work")
     executor.renewed_at = asked_at
-    _take_over()
 
 
-def _take_over() -> None:
+def _take_over(_executor: Executor) -> None:
+    """Take over from those who did not renew their leases."""
     for dead in leases.list_dead():
         taken = durable.take_over(dead)
         leases.remove(dead)
