@@ -1,0 +1,5 @@
+"""`python -m app.cli` is `causeway`."""
+
+from app.cli import app
+
+app()
