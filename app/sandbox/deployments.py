@@ -18,6 +18,13 @@ from app.sandbox.world import Workspace, World
 BASE_ENVIRONMENT = ("mlflow", "uvicorn[standard]")
 
 
+class UnsharedDependency(Exception):
+    """A model that came through a share depends on what did not [3P]."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"The model depends on {', '.join(names)}, which its share does not hold.")
+
+
 def begin(world: World, workspace: Workspace, name: str) -> None:
     """Works on the endpoint's pending configuration, in a thread of its own."""
     # The thread's first read waits for the end of the caller's transaction.
@@ -107,7 +114,9 @@ def _build(world: World, workspace: Workspace, entity: Document) -> bool:
         declared = environments.parse_requirements_file(requirements.read_text()) if requirements.exists() else []
         log += [f"Collecting {requirement}" for requirement in declared]
         resolved = environments.resolve([*declared, *BASE_ENVIRONMENT])
-    except (UnmetRequirement, OSError) as failure:
+        if entity.get("unshared"):
+            raise UnsharedDependency(entity["unshared"])
+    except (UnmetRequirement, UnsharedDependency, OSError) as failure:
         message = "The build of the container image failed; see the build logs."
         build_log = "\n".join([*log, str(failure), f"ERROR: {message}"])
         _note(world, workspace, entity, state=model_servers.FAILED, message=message, build_log=build_log)

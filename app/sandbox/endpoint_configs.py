@@ -84,6 +84,7 @@ def _make_entity(call: Call, entity: Document, creator: str) -> Document:
         "entity_name": version.model.name,
         "id": uuid.uuid4().hex,
         "source": str(models.get_folder(call, version)),
+        "unshared": models.list_unshared_dependencies(call, version),
         "creator": call.principal,
         "created_at": now_ms(),
     }

@@ -7,12 +7,12 @@ from app.sandbox import errors
 from app.sandbox.state import Document, State
 
 ACCOUNT_USERS = "account users"
-# The kind of document that holds an object's owner.
-_KINDS = {"function": "model"}
+# The kinds of documents that hold an object's owner.
+_KINDS = {"function": ("model", "routine")}
 _READING = {"USE_CATALOG", "USE_SCHEMA", "EXECUTE", "READ_VOLUME", "SELECT", "BROWSE"}
 _IN_SCHEMA = {
     *("EXECUTE", "READ_VOLUME", "WRITE_VOLUME", "SELECT", "MODIFY", "BROWSE", "MANAGE", "APPLY_TAG"),
-    *("CREATE_MODEL", "CREATE_FUNCTION", "CREATE_VOLUME", "CREATE_TABLE", "USE_SCHEMA"),
+    *("CREATE_MODEL", "CREATE_FUNCTION", "CREATE_VOLUME", "CREATE_TABLE", "USE_SCHEMA", "EXTERNAL_USE_SCHEMA"),
 }
 PRIVILEGES = {
     "metastore": {
@@ -23,6 +23,7 @@ PRIVILEGES = {
     "schema": {*_IN_SCHEMA, "ALL_PRIVILEGES"},
     "volume": {"READ_VOLUME", "WRITE_VOLUME", "MANAGE", "APPLY_TAG", "ALL_PRIVILEGES"},
     "function": {"EXECUTE", "MANAGE", "APPLY_TAG", "ALL_PRIVILEGES"},
+    "table": {"SELECT", "MODIFY", "MANAGE", "APPLY_TAG", "ALL_PRIVILEGES"},
 }
 
 
@@ -58,6 +59,11 @@ def holds(state: State, metastore: str, principal: str, privilege: str, kind: st
         return True
     # ALL_PRIVILEGES leaves MANAGE out [DOC].
     sufficient = {privilege} if privilege == "MANAGE" else {privilege, "ALL_PRIVILEGES"}
+    return is_granted(state, metastore, principal, sufficient, kind, name)
+
+
+def is_granted(state: State, metastore: str, principal: str, sufficient: set[str], kind: str, name: str) -> bool:
+    """Whether one of the privileges was granted on the object or on a parent; ownership does not count."""
     for place in list_places(kind, name):
         granted = get_assignments(state, metastore, *place)
         if any(sufficient & set(granted.get(grantee, [])) for grantee in (principal, ACCOUNT_USERS)):
@@ -73,10 +79,10 @@ def is_metastore_admin(state: State, metastore: str, principal: str) -> bool:
 def get_owner(state: State, metastore: str, kind: str, name: str) -> str | None:
     """The owner's name; everything in a catalog from a share belongs to the catalog's owner [DOC]."""
     catalog = state.find("catalog", metastore, name.partition(".")[0])
-    if catalog and catalog.get("share_name") and kind in {"schema", "volume", "function"}:
+    if catalog and catalog.get("share_name") and kind in {"schema", "volume", "function", "table"}:
         return str(catalog["owner"])
-    document = state.find(_KINDS.get(kind, kind), metastore, name)
-    return document["owner"] if document else None
+    documents = (state.find(kept_as, metastore, name) for kept_as in _KINDS.get(kind, (kind,)))
+    return next((document["owner"] for document in documents if document), None)
 
 
 def get_assignments(state: State, metastore: str, kind: str, name: str) -> dict[str, list[str]]:

@@ -14,12 +14,20 @@ from app.sandbox.wire import Call, Routes
 
 routes = Routes()
 BASE = "/api/2.0/mlflow/unity-catalog"
+# How mlflow names what a version depends on, and the governance form of it; other types have none [MLF].
+_GOVERNED = {
+    "DATABRICKS_TABLE": ("table", "table_full_name"),
+    "DATABRICKS_VECTOR_INDEX": ("table", "table_full_name"),
+    "DATABRICKS_UC_FUNCTION": ("function", "function_full_name"),
+    "DATABRICKS_UC_CONNECTION": ("connection", "connection_name"),
+}
 _NAME = re.compile(r"\s*name\s*=\s*['\"]([^'\"]+)['\"]\s*")
 
 
 def _declared(message: Any, *required: str) -> dict[str, Any]:
     """The fields of mlflow's own message as a declaration, so that they cannot drift."""
-    types = {"version": str, "max_results": int, "tags": [{"key!": str, "value": str}]}
+    types: dict[str, Any] = {"version": str, "max_results": int, "tags": [{"key!": str, "value": str}]}
+    types["model_version_dependencies"] = [{"type!": str, "name!": str}]
     fields = {field.name: types.get(field.name, object) for field in message.DESCRIPTOR.fields}
     return {f"{name}!" if name in required else name: kind for name, kind in fields.items()}
 
@@ -76,6 +84,7 @@ def create_version(call: Call) -> dict[str, Any]:
     """The next version; its files follow through the Files API, then `finalize`."""
     model = models.get_own(call, call.body["name"])
     known = {key: call.body.get(key) for key in ("source", "run_id", "model_id", "run_tracking_server_id")}
+    known["model_version_dependencies"] = _govern(call.body.get("model_version_dependencies", []))
     version = models.create_version(
         call, model, tags=read_tags(call.body), comment=call.body.get("description"), **known
     )
@@ -194,6 +203,15 @@ def delete_version_tag(call: Call) -> None:
     """No matter whether it was there."""
     version = _find(call, call.body, own=True)
     models.change_version(call, version, tags=_without(version.document["tags"], call.body["key"]))
+
+
+def _govern(dependencies: list[Document]) -> Document | None:
+    found = []
+    for dependency in dependencies:
+        if dependency["type"] in _GOVERNED:
+            kind, field = _GOVERNED[dependency["type"]]
+            found.append({kind: {field: dependency["name"]}})
+    return {"dependencies": found} if found else None
 
 
 def _find(call: Call, given: Document, *, own: bool) -> Version:

@@ -45,13 +45,10 @@ class Version:
 
 def find(call: Call, full_name: str) -> Model:
     """The model, no right asked; 404 names the model or the missing parent."""
-    name = names.full(full_name, 3)
-    securables.require_parents(call, name)
-    place = call.world.resolve(call.metastore, name)
-    document = call.state.find("model", place.metastore, place.name) if place else None
-    if place is None or document is None:
-        raise errors.not_found("model", name)
-    return Model(name, place, document)
+    found = securables.find_located(call, "MODEL", full_name)
+    if found is None:
+        raise errors.not_found("model", names.full(full_name, 3))
+    return Model(*found)
 
 
 def get(call: Call, full_name: str) -> Model:
@@ -71,15 +68,7 @@ def get_own(call: Call, full_name: str) -> Model:
 
 def list_all(call: Call, schema: str | None = None) -> list[Model]:
     """All models of the metastore, or of one schema, those of shared catalogs included; no right asked."""
-    own = call.state.list_all("model", call.metastore, f"{schema}." if schema else "")
-    found = [Model(name, Place(call.metastore, name, read_only=False), document) for name, document in own]
-    for catalog_name, catalog in call.state.list_all("catalog", call.metastore):
-        if catalog.get("share_name"):
-            for alias, place in call.world.list_shared_places(call.metastore, catalog, "MODEL"):
-                name, document = f"{catalog_name}.{alias}", call.state.find("model", place.metastore, place.name)
-                if document and name.startswith(f"{schema}." if schema else ""):
-                    found.append(Model(name, place, document))
-    return found
+    return [Model(*found) for found in securables.list_located(call, "MODEL", schema)]
 
 
 def is_shared(call: Call, name: str) -> bool:
@@ -98,7 +87,8 @@ def create(call: Call, full_name: str, comment: str | None, tags: dict[str, str]
     call.require("USE_SCHEMA", "schema", schema)
     if not call.holds("CREATE_FUNCTION", "schema", schema):
         call.require("CREATE_MODEL", "schema", schema)
-    if call.state.find("model", call.metastore, name):
+    # Models and functions share their names: both are functions to Unity Catalog [DOC].
+    if any(call.state.find(kind, call.metastore, name) for kind in ("model", "routine")):
         raise errors.already_exists("model", name, call.world.settings.already_exists_status)
     document = securables.new(call, comment=comment, tags=tags, aliases={})
     call.state.put("model", call.metastore, name, document)
@@ -211,6 +201,22 @@ def remove_alias(call: Call, model: Model, alias: str) -> None:
     call.record("alias-removed", model.name, alias=alias)
 
 
+def list_unshared_dependencies(call: Call, version: Version) -> list[str]:
+    """The tables and functions that a version depends on and that do not come along in its share: it cannot be served
+    then [3P]. None for a version that is not seen through a share.
+    """
+    catalog = call.state.find("catalog", call.metastore, version.model.name.partition(".")[0]) or {}
+    known = (version.document.get("model_version_dependencies") or {}).get("dependencies", [])
+    if not catalog.get("share_name") or not known:
+        return []
+    shared = {
+        place.name
+        for object_type in ("TABLE", "FUNCTION")
+        for _, place in call.world.list_shared_places(call.metastore, catalog, object_type)
+    }
+    return sorted(name for name in map(_dependency_name, known) if name and name.lower() not in shared)
+
+
 def get_folder(call: Call, version: Version) -> Path:
     """Where the version's files lie."""
     place = version.model.place
@@ -227,6 +233,12 @@ def _is_seen(model: Model, document: Document) -> bool:
     if not model.place.read_only:
         return True
     return document["ready_at"] is not None and document["ready_at"] <= model.place.seen_until
+
+
+def _dependency_name(dependency: Document) -> str | None:
+    table, function = dependency.get("table") or {}, dependency.get("function") or {}
+    name = table.get("table_full_name") or function.get("function_full_name")
+    return str(name) if name else None
 
 
 def _key(model: Model, number: int) -> str:

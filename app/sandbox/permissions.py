@@ -10,7 +10,9 @@ from app.sandbox.wire import Call, Routes
 
 routes = Routes()
 PATH = "/api/2.1/unity-catalog/permissions/{type}/{full_name}"
-_PARTS = {"catalog": 1, "schema": 2, "volume": 3, "function": 3}
+_PARTS = {"catalog": 1, "schema": 2, "volume": 3, "function": 3, "table": 3}
+# What a type of securable may be in a share; a registered model is a function [DOC].
+_SHAREABLE = {"function": ("MODEL", "FUNCTION"), "table": ("TABLE",)}
 _QUERY = {**PAGED, "principal": str}
 
 
@@ -63,8 +65,9 @@ def _read_object(call: Call) -> tuple[str, str]:
         allowed = ", ".join(sorted([*_PARTS, "metastore"]))
         raise errors.invalid(f"The sandbox knows permissions on {allowed} only, not on '{call.params['type']}'.")
     name = names.full(name, _PARTS[kind])
-    if kind == "function":
-        models.find(call, name)
+    if kind in _SHAREABLE:
+        if not any(securables.find_located(call, object_type, name) for object_type in _SHAREABLE[kind]):
+            raise errors.not_found(kind, name)
     elif kind == "schema" and models.is_shared(call, name):
         securables.require_parents(call, name)
     else:

@@ -6,23 +6,23 @@ No provider is ever stored: there is one for each metastore that has a recipient
 import uuid
 from typing import Any
 
-from databricks.sdk.service.catalog import TagKeyValue
 from databricks.sdk.service.sharing import (
     AuthenticationType,
     DeltaSharingFunction,
     ListProviderShareAssetsResponse,
     ProviderInfo,
     ProviderShare,
-    RegisteredModelAlias,
     Share,
     SharedSecurableKind,
+    Table,
 )
 
 from app.sandbox import errors, grants
 from app.sandbox.pages import PAGED, page
+from app.sandbox.securables import DOCUMENTS
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
-from app.sandbox.world import SELF, Metastore
+from app.sandbox.world import SELF, Metastore, get_alias
 
 routes = Routes()
 BASE = "/api/2.1/unity-catalog/providers"
@@ -67,11 +67,20 @@ def list_assets(call: Call) -> ListProviderShareAssetsResponse:
     share_name = call.params["share_name"]
     if not call.world.sees_share(call.metastore, provider.key, share_name):
         raise errors.not_found("share", share_name)
-    objects = call.world.list_shared_objects(call.metastore, provider.key, share_name)
-    shown = objects[: call.query.get("function_max_results", len(objects))]
+    found = [
+        (entry, document)
+        for entry in call.world.list_shared_objects(call.metastore, provider.key, share_name)
+        if (document := call.state.find(DOCUMENTS[entry["data_object_type"]], provider.key, entry["name"]))
+    ]
+    tables = [one for one in found if one[0]["data_object_type"] == "TABLE"]
+    functions = [one for one in found if one[0]["data_object_type"] != "TABLE"]
     return ListProviderShareAssetsResponse(
         share=Share(id=str(uuid.uuid5(uuid.UUID(provider.id), share_name)), name=share_name),
-        functions=[_shape_model(call, provider, share_name, entry) for entry in shown],
+        tables=[Table.from_dict(_tell(share_name, *one)) for one in tables[: call.query.get("table_max_results")]],
+        functions=[
+            DeltaSharingFunction.from_dict(_tell_function(share_name, *one))
+            for one in functions[: call.query.get("function_max_results")]
+        ],
     )
 
 
@@ -102,18 +111,19 @@ def _shape(call: Call, provider: Metastore, name: str | None = None) -> Provider
     )
 
 
-def _shape_model(call: Call, provider: Metastore, share_name: str, entry: Document) -> DeltaSharingFunction:
-    schema, _, name = entry["string_shared_as"].partition(".")
-    model = call.state.find("model", provider.key, entry["name"]) or {}
-    return DeltaSharingFunction(
-        name=name,
-        schema=schema,
-        share=share_name,
-        comment=entry["comment"],
-        securable_kind=SharedSecurableKind.FUNCTION_REGISTERED_MODEL,
-        aliases=[
-            RegisteredModelAlias(alias_name=alias, version_num=version)
-            for alias, version in sorted(model.get("aliases", {}).items())
-        ],
-        tags=[TagKeyValue(key=key, value=value) for key, value in sorted(model.get("tags", {}).items())],
-    )
+def _tell(share_name: str, entry: Document, document: Document) -> dict[str, Any]:
+    schema, _, name = get_alias(entry).partition(".")
+    tags = [{"key": key, "value": value} for key, value in sorted(document.get("tags", {}).items())]
+    known = {"id": document["id"], "comment": entry["comment"], "tags": tags}
+    return {"name": name, "schema": schema, "share": share_name, **known}
+
+
+def _tell_function(share_name: str, entry: Document, document: Document) -> dict[str, Any]:
+    told = _tell(share_name, entry, document)
+    if entry["data_object_type"] == "FUNCTION":
+        definition = document["definition"]
+        shown = ("data_type", "full_data_type", "input_params", "properties", "routine_definition")
+        kind = SharedSecurableKind.FUNCTION_STANDARD
+        return {**told, **{key: definition.get(key) for key in shown}, "securable_kind": kind.value}
+    aliases = [{"alias_name": alias, "version_num": number} for alias, number in sorted(document["aliases"].items())]
+    return {**told, "aliases": aliases, "securable_kind": SharedSecurableKind.FUNCTION_REGISTERED_MODEL.value}

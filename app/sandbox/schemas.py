@@ -81,8 +81,9 @@ def add(call: Call, name: str) -> Document:
 
 
 def is_full(call: Call, name: str) -> bool:
-    """Whether models or volumes lie in it."""
-    return any(call.state.list_all(kind, call.metastore, f"{name}.") for kind in ("model", "volume"))
+    """Whether anything lies in it."""
+    kinds = ("model", "routine", "table", "volume")
+    return any(call.state.list_all(kind, call.metastore, f"{name}.") for kind in kinds)
 
 
 def drop(call: Call, name: str) -> None:
@@ -91,6 +92,9 @@ def drop(call: Call, name: str) -> None:
         models.drop(call, full_name)
     for full_name, _ in call.state.list_all("volume", call.metastore, f"{name}."):
         volumes.drop(call, full_name)
+    for kind, object_type, securable in (("routine", "FUNCTION", "function"), ("table", "TABLE", "table")):
+        for full_name, _ in call.state.list_all(kind, call.metastore, f"{name}."):
+            securables.drop(call, object_type, securable, full_name)
     grants.forget_assignments(call.state, call.metastore, "schema", name)
     call.state.remove("schema", call.metastore, name)
     call.record("schema-deleted", name)

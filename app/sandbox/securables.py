@@ -1,12 +1,23 @@
-"""What do catalogs, schemas, volumes and models have in common? Owner, comment, times, parents that must be there."""
+"""What do Unity Catalog's objects have in common? Owner, comment, times, parents, and where a name really leads."""
 
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.sandbox import errors, names
+from app.sandbox import errors, grants, names
 from app.sandbox.state import Document
 from app.sandbox.wire import Call
-from app.sandbox.world import now_ms
+from app.sandbox.world import Place, now_ms
+
+# What can lie in a share, and under which kind its document is kept.
+DOCUMENTS = {"MODEL": "model", "FUNCTION": "routine", "TABLE": "table"}
+
+
+class Located(NamedTuple):
+    """`name` as the caller says it; `place` where it really lies; `document` what is kept there."""
+
+    name: str
+    place: Place
+    document: Document
 
 
 def new(call: Call, **own: Any) -> Document:
@@ -44,6 +55,39 @@ def get(call: Call, kind: str, name: str) -> Document:
     if document is None:
         raise errors.not_found(kind, name)
     return document
+
+
+def find_located(call: Call, object_type: str, full_name: str) -> Located | None:
+    """The model, function or table of that name, also one that is seen through a share; no right asked.
+
+    404 for a parent that is missing.
+    """
+    name = names.full(full_name, 3)
+    require_parents(call, name)
+    place = call.world.resolve(call.metastore, name, object_type)
+    document = call.state.find(DOCUMENTS[object_type], place.metastore, place.name) if place else None
+    return Located(name, place, document) if place and document else None
+
+
+def list_located(call: Call, object_type: str, schema: str | None = None) -> list[Located]:
+    """All of the type on the metastore, or in one schema, what shared catalogs show included; no right asked."""
+    kind, prefix = DOCUMENTS[object_type], f"{schema}." if schema else ""
+    own = call.state.list_all(kind, call.metastore, prefix)
+    found = [Located(name, Place(call.metastore, name, read_only=False), document) for name, document in own]
+    for catalog_name, catalog in call.state.list_all("catalog", call.metastore):
+        if catalog.get("share_name"):
+            for alias, place in call.world.list_shared_places(call.metastore, catalog, object_type):
+                name, document = f"{catalog_name}.{alias}", call.state.find(kind, place.metastore, place.name)
+                if document and name.startswith(prefix):
+                    found.append(Located(name, place, document))
+    return found
+
+
+def drop(call: Call, object_type: str, securable: str, name: str) -> None:
+    """The object is gone, with what was granted on it; asks for no right."""
+    grants.forget_assignments(call.state, call.metastore, securable, name)
+    call.state.remove(DOCUMENTS[object_type], call.metastore, name)
+    call.record(f"{object_type.lower()}-deleted", name)
 
 
 def require_parents(call: Call, name: str) -> None:

@@ -1,95 +1,113 @@
-"""What lies in a share? Registered models, whole, each under the name that recipients see."""
+"""What lies in a share? Registered models (whole), tables and functions, each under the name that recipients see."""
 
 import re
+from dataclasses import dataclass
+from typing import Any
 
-from databricks.sdk.service.sharing import (
-    SharedDataObject,
-    SharedDataObjectDataObjectType,
-    SharedDataObjectStatus,
-    SharedDataObjectUpdateAction,
-)
+from databricks.sdk.service.sharing import SharedDataObject, SharedDataObjectStatus, SharedDataObjectUpdateAction
 
-from app.sandbox import errors
+from app.sandbox import errors, securables
 from app.sandbox.state import Document
 from app.sandbox.wire import Call
-from app.sandbox.world import now_ms
+from app.sandbox.world import SHOWING, get_alias, now_ms
 
 _ALIAS = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
-# What the platform takes for other kinds of objects only [SDK].
-_NOT_FOR_MODELS = ("shared_as", "content", "partitions", "cdf_enabled", "history_data_sharing_status", "start_version")
+_HISTORY = ("cdf_enabled", "history_data_sharing_status", "start_version")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """`alias` is the field of the name that recipients see; `options` may be given beside it, all else is refused."""
+
+    title: str
+    alias: str
+    missing: str
+    options: tuple[str, ...] = ()
+
+
+_KINDS = {
+    "MODEL": _Kind("Model", "string_shared_as", "model"),
+    "FUNCTION": _Kind("Function", "string_shared_as", "function"),
+    "TABLE": _Kind("Table", "shared_as", "table", _HISTORY),
+}
+# What the platform takes for some kinds of objects only [SDK].
+_PARTICULAR = {"shared_as", "string_shared_as", "content", "partitions", *_HISTORY}
 
 
 def apply(call: Call, share_name: str, share: Document, update: Document) -> None:
     """Add, remove or change one object of the share document; whose right that is was asked before."""
     wanted = update.get("data_object") or {}
-    action, model = update.get("action"), wanted.get("name", "")
-    if wanted.get("data_object_type") != "MODEL":
-        kind = wanted.get("data_object_type")
-        raise errors.PlatformError(501, "NOT_IMPLEMENTED", f"The sandbox shares models only, not {kind} '{model}'.")
-    for field in _NOT_FOR_MODELS:
+    action, name, object_type = update.get("action"), wanted.get("name", ""), wanted.get("data_object_type")
+    kind = _KINDS.get(object_type or "")
+    if kind is None:
+        message = f"The sandbox shares models, tables and functions only, not {object_type} '{name}'."
+        raise errors.PlatformError(501, "NOT_IMPLEMENTED", message)
+    for field in sorted(_PARTICULAR - {kind.alias, *kind.options}):
         if field in wanted:
-            raise errors.invalid(f"Field '{field}' does not apply to a shared object of type MODEL.")
-    entry = next((entry for entry in share["objects"] if entry["name"] == model), None)
+            raise errors.invalid(f"Field '{field}' does not apply to a shared object of type {object_type}.")
+    entry = next((entry for entry in share["objects"] if _key(entry) == (object_type, name)), None)
     if action == SharedDataObjectUpdateAction.ADD.value:
         if entry is not None:
-            raise _shared_already(call, model)
-        share["objects"].append(_new_entry(call, share, wanted))
-        call.record("share-object-added", share_name, object=model)
+            raise _shared_already(call, kind, name)
+        share["objects"].append(_new_entry(call, share, wanted, kind))
+        call.record("share-object-added", share_name, object=name)
         return
     if entry is None:
-        raise errors.PlatformError(404, "RESOURCE_DOES_NOT_EXIST", f"Shared Model '{model}' does not exist")
+        raise errors.PlatformError(404, "RESOURCE_DOES_NOT_EXIST", f"Shared {kind.title} '{name}' does not exist")
     if action == SharedDataObjectUpdateAction.REMOVE.value:
         share["objects"].remove(entry)
-        call.record("share-object-removed", share_name, object=model)
+        call.record("share-object-removed", share_name, object=name)
     else:
         others = {**share, "objects": [other for other in share["objects"] if other is not entry]}
-        alias = wanted.get("string_shared_as", entry["string_shared_as"])
-        entry["string_shared_as"] = _check_alias(call, others, alias)
-        entry["comment"] = wanted.get("comment", entry["comment"])
-
-
-def _new_entry(call: Call, share: Document, wanted: Document) -> Document:
-    model = wanted["name"]
-    if model.count(".") != 2 or "/" in model:
-        raise errors.invalid(f"'{model}' is not the full name of a model; models are shared whole, never a version.")
-    place = call.world.resolve(call.metastore, model)
-    if place is None or place.read_only:
-        raise errors.invalid(f"Model '{model}' comes from a share; what was received cannot be shared again.")
-    if call.state.find("model", call.metastore, model) is None:
-        raise errors.not_found("model", model)
-    call.require("EXECUTE", "function", model)
-    return {
-        "name": model,
-        "data_object_type": "MODEL",
-        "string_shared_as": _check_alias(call, share, wanted.get("string_shared_as") or model.partition(".")[2]),
-        "comment": wanted.get("comment"),
-        "added_at": now_ms(),
-        "added_by": call.principal,
-    }
-
-
-def _check_alias(call: Call, share: Document, alias: str) -> str:
-    if not _ALIAS.fullmatch(alias):
-        raise errors.invalid(f"'{alias}' is not a valid string_shared_as: it is schema.model, letters, digits and _.")
-    if any(entry["string_shared_as"] == alias for entry in share["objects"]):
-        raise _shared_already(call, alias)
-    return alias
-
-
-def _shared_already(call: Call, name: str) -> errors.PlatformError:
-    status = call.world.settings.already_exists_status
-    return errors.PlatformError(status, "RESOURCE_ALREADY_EXISTS", f"Shared Model '{name}' already exists")
+        entry[kind.alias] = _check_alias(call, others, object_type, wanted.get(kind.alias) or get_alias(entry))
+        entry.update({key: wanted[key] for key in ("comment", *kind.options) if key in wanted})
 
 
 def shape(call: Call, share: Document, entry: Document) -> SharedDataObject:
     """The entry as the platform shows it; PERMISSION_DENIED once the share's owner lost the right to it [DOC]."""
     shown = call.world.owner_may_share(call.metastore, share, entry)
-    return SharedDataObject(
-        name=entry["name"],
-        data_object_type=SharedDataObjectDataObjectType(entry["data_object_type"]),
-        string_shared_as=entry["string_shared_as"],
-        comment=entry["comment"],
-        added_at=entry["added_at"],
-        added_by=entry["added_by"],
-        status=SharedDataObjectStatus.ACTIVE if shown else SharedDataObjectStatus.PERMISSION_DENIED,
-    )
+    status = SharedDataObjectStatus.ACTIVE if shown else SharedDataObjectStatus.PERMISSION_DENIED
+    return SharedDataObject.from_dict({**entry, "status": status.value})
+
+
+def _new_entry(call: Call, share: Document, wanted: Document, kind: _Kind) -> Document:
+    name, object_type = wanted["name"], wanted["data_object_type"]
+    if name.count(".") != 2 or "/" in name:
+        whole = "; models are shared whole, never a version" if object_type == "MODEL" else ""
+        raise errors.invalid(f"'{name}' is not the full name of a {kind.title.lower()}{whole}.")
+    place = call.world.resolve(call.metastore, name, object_type)
+    if place is None or place.read_only:
+        raise errors.invalid(f"{kind.title} '{name}' comes from a share; what was received cannot be shared again.")
+    if call.state.find(securables.DOCUMENTS[object_type], call.metastore, name) is None:
+        raise errors.not_found(kind.missing, name)
+    privilege, securable = SHOWING[object_type]
+    call.require(privilege, securable, name)
+    alias = wanted.get(kind.alias) or name.partition(".")[2]
+    return {
+        "name": name,
+        "data_object_type": object_type,
+        kind.alias: _check_alias(call, share, object_type, alias),
+        "comment": wanted.get("comment"),
+        **{key: wanted[key] for key in kind.options if key in wanted},
+        "added_at": now_ms(),
+        "added_by": call.principal,
+    }
+
+
+def _check_alias(call: Call, share: Document, object_type: Any, alias: str) -> str:
+    kind = _KINDS[object_type]
+    if not _ALIAS.fullmatch(alias):
+        what = f"schema.{kind.title.lower()}, letters, digits and _"
+        raise errors.invalid(f"'{alias}' is not a valid {kind.alias}: it is {what}.")
+    if any((entry["data_object_type"], get_alias(entry)) == (object_type, alias) for entry in share["objects"]):
+        raise _shared_already(call, kind, alias)
+    return alias
+
+
+def _shared_already(call: Call, kind: _Kind, name: str) -> errors.PlatformError:
+    status = call.world.settings.already_exists_status
+    return errors.PlatformError(status, "RESOURCE_ALREADY_EXISTS", f"Shared {kind.title} '{name}' already exists")
+
+
+def _key(entry: Document) -> tuple[str, str]:
+    return entry["data_object_type"], entry["name"]

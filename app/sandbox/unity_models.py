@@ -112,7 +112,7 @@ def get_version_by_alias(call: Call) -> dict[str, Any]:
 
 @routes.get(MODEL + "/versions", query={**PAGED, "include_browse": bool})
 def list_versions(call: Call) -> dict[str, Any]:
-    """Neither aliases nor tags are in the entries, and they come in no order [SDK]."""
+    """Neither aliases, tags nor dependencies are in the entries, and they come in no order [SDK]."""
     versions = models.list_versions(call, models.get(call, call.params["full_name"]))
     return page(call, "model_versions", versions, lambda version: _shape_info(call, version))
 
@@ -229,6 +229,8 @@ def _shape_version(call: Call, version: Version, *, aliases: bool) -> dict[str, 
     info = _shape_info(call, version)
     if aliases:
         info.aliases = [_shape_alias(version.model, alias, version.number) for alias in version.aliases]
+    if dependencies := version.document.get("model_version_dependencies"):
+        info.model_version_dependencies = DependencyList.from_dict(dependencies)
     extra = {"model_id": version.document["model_id"]} if version.document.get("model_id") else {}
     return {**info.as_dict(), **extra, "tags": _tell_tags(version.document)}
 
@@ -246,7 +248,6 @@ def _shape_info(call: Call, version: Version) -> ModelVersionInfo:
         storage_location=models.show_location(call, version.model, version),
         metastore_id=call.workspace.metastore.id,
         run_workspace_id=int(workspace) if workspace.isdigit() else None,
-        model_version_dependencies=DependencyList.from_dict(version.document.get("model_version_dependencies") or {}),
         **{key: version.document.get(key) for key in shown},
     )
 

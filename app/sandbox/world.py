@@ -4,8 +4,8 @@ A workspace sits on a metastore. What a metastore shares is seen on another one 
 `resolve()` is the one place that says which metastore and which source a name stands for. The documents it reads are
 
 - `catalog` (scope: metastore, by name): `owner`, and for one made from a share `provider_name` and `share_name`;
-- `share` (by name): `owner`, `objects: [{name, data_object_type, string_shared_as, added_at}]`, and `recipients`, a map
-  of recipient names to the moment (ms) at which each got SELECT;
+- `share` (by name): `owner`, `objects: [{name, data_object_type, string_shared_as, added_at}]` (tables: `shared_as`), and
+  `recipients`, a map of recipient names to the moment (ms) at which each got SELECT;
 - `recipient` (by name): `data_recipient_global_metastore_id`.
 
 A provider is never stored: B has one for every metastore where some recipient carries B's sharing identifier.
@@ -25,6 +25,8 @@ from app.sandbox.state import Document, State
 
 # The metastore's own recipient and provider, for workspaces that share one metastore [3P].
 SELF = "self"
+# What the owner of a share needs on an object of each type, for as long as it is shared [DOC of tables and volumes].
+SHOWING = {"MODEL": ("EXECUTE", "function"), "FUNCTION": ("EXECUTE", "function"), "TABLE": ("SELECT", "table")}
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ class World:
 
     def list_shared_schemas(self, consumer: str, catalog: Document) -> list[str]:
         """The schemas that a catalog from a share shows now, given its document."""
-        return sorted({alias.partition(".")[0] for alias, _ in self.list_shared_places(consumer, catalog, "MODEL")})
+        places = [place for kind in SHOWING for place in self.list_shared_places(consumer, catalog, kind)]
+        return sorted({alias.partition(".")[0] for alias, _ in places})
 
     def list_shared_places(self, consumer: str, catalog: Document, object_type: str) -> list[tuple[str, Place]]:
         """What a catalog from a share shows now of a kind: (schema.name, where it leads)."""
@@ -150,7 +153,7 @@ class World:
             return []
         seen_until = now_ms() - 1000 * self.settings.visibility_seconds
         return [
-            (source["string_shared_as"], Place(provider.key, source["name"], read_only=True, seen_until=seen_until))
+            (get_alias(source), Place(provider.key, source["name"], read_only=True, seen_until=seen_until))
             for source in self.list_shared_objects(consumer, provider.key, catalog["share_name"])
             if source["data_object_type"] == object_type
         ]
@@ -191,8 +194,7 @@ class World:
 
     def owner_may_share(self, provider: str, share: Document, source: Document) -> bool:
         """Whether the share's owner (still) has the rights to show the object; else recipients do not see it [DOC]."""
-        needed = {"MODEL": ("EXECUTE", "function"), "VOLUME": ("READ_VOLUME", "volume")}
-        privilege, kind = needed[source["data_object_type"]]
+        privilege, kind = SHOWING[source["data_object_type"]]
         owner = share["owner"]
         catalog, schema, _ = source["name"].split(".")
         return all(
@@ -229,6 +231,11 @@ class World:
         known = {"owner": metastore.admin, "created_by": metastore.admin, "created_at": now, "comment": None}
         self.state.put("catalog", metastore.key, "main", {**known, "id": str(uuid.uuid4())})
         self.state.put("schema", metastore.key, "main.default", {**known, "id": str(uuid.uuid4())})
+
+
+def get_alias(source: Document) -> str:
+    """The `schema.name` by which recipients see an object of a share."""
+    return str(source.get("string_shared_as") or source["shared_as"])
 
 
 def now_ms() -> int:

@@ -9,8 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from databricks.sdk.errors import NotFound
+from databricks.sdk.service.catalog import (
+    ColumnInfo,
+    ColumnTypeName,
+    CreateFunction,
+    CreateFunctionParameterStyle,
+    CreateFunctionRoutineBody,
+    CreateFunctionSecurityType,
+    CreateFunctionSqlDataAccess,
+    DataSourceFormat,
+    FunctionParameterInfos,
+    Privilege,
+    TableType,
+)
 from databricks.sdk.service.catalog import PermissionsChange as GrantChange
-from databricks.sdk.service.catalog import Privilege
 from databricks.sdk.service.sharing import (
     AuthenticationType,
     PermissionsChange,
@@ -55,14 +67,44 @@ def grant_on_metastore(sandbox: Sandbox, person: Person, *privileges: str) -> No
     admin.grants.update("metastore", metastore, changes=[change])
 
 
-def added(model: str, **fields: Any) -> list[SharedDataObjectUpdate]:
-    """The update that adds a model to a share."""
-    return changed(SharedDataObjectUpdateAction.ADD, model, **fields)
+def make_table(client: Any, full_name: str) -> str:
+    """An external Delta table of one column, for a client that may grant on the schema."""
+    catalog, schema, name = full_name.split(".")
+    # The platform wants this one granted explicitly, to owners and admins too [SDK].
+    change = GrantChange(principal=client.current_user.me().user_name, add=[Privilege.EXTERNAL_USE_SCHEMA])
+    client.grants.update("schema", f"{catalog}.{schema}", changes=[change])
+    column = ColumnInfo(name="id", type_name=ColumnTypeName.LONG, type_text="bigint", position=0)
+    place = (name, catalog, schema, TableType.EXTERNAL, DataSourceFormat.DELTA, f"s3://tables/{full_name}")
+    return str(client.tables.create(*place, columns=[column]).full_name)
 
 
-def changed(action: SharedDataObjectUpdateAction, model: str, **fields: Any) -> list[SharedDataObjectUpdate]:
-    """An update of one model in a share."""
-    shared = SharedDataObject(name=model, data_object_type=SharedDataObjectDataObjectType.MODEL, **fields)
+def make_function(client: Any, full_name: str) -> str:
+    """A SQL function without parameters."""
+    catalog, schema, name = full_name.split(".")
+    wanted = CreateFunction(
+        *(name, catalog, schema, FunctionParameterInfos(), ColumnTypeName.INT, "INT"),
+        routine_body=CreateFunctionRoutineBody.SQL,
+        routine_definition="SELECT 1",
+        parameter_style=CreateFunctionParameterStyle.S,
+        is_deterministic=True,
+        sql_data_access=CreateFunctionSqlDataAccess.CONTAINS_SQL,
+        is_null_call=False,
+        security_type=CreateFunctionSecurityType.DEFINER,
+        specific_name=name,
+    )
+    return str(client.functions.create(wanted).full_name)
+
+
+def added(name: str, kind: str = "MODEL", **fields: Any) -> list[SharedDataObjectUpdate]:
+    """The update that adds a model, or something of another kind, to a share."""
+    return changed(SharedDataObjectUpdateAction.ADD, name, kind, **fields)
+
+
+def changed(
+    action: SharedDataObjectUpdateAction, name: str, kind: str = "MODEL", **fields: Any
+) -> list[SharedDataObjectUpdate]:
+    """An update of one object in a share."""
+    shared = SharedDataObject(name=name, data_object_type=SharedDataObjectDataObjectType(kind), **fields)
     return [SharedDataObjectUpdate(action=action, data_object=shared)]
 
 

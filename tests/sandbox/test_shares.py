@@ -8,13 +8,7 @@ from databricks.sdk.errors import InvalidParameterValue, NotFound, PermissionDen
 from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.catalog import PermissionsChange as GrantChange
 from databricks.sdk.service.catalog import Privilege
-from databricks.sdk.service.sharing import (
-    PermissionsChange,
-    SharedDataObject,
-    SharedDataObjectDataObjectType,
-    SharedDataObjectUpdate,
-    SharedDataObjectUpdateAction,
-)
+from databricks.sdk.service.sharing import PermissionsChange, SharedDataObjectUpdateAction
 
 from tests.sandbox.running import Sandbox, Unique
 from tests.sandbox.sharing import (
@@ -149,10 +143,8 @@ def test_a_model_is_added_once_whole_and_under_a_name_of_its_own(sandbox: Sandbo
         assert refused.value.error_code == code
     admin.shares.update(share, updates=changed(SharedDataObjectUpdateAction.REMOVE, model))
     assert not admin.shares.get(share, include_shared_data=True).objects
-    table = SharedDataObject(name="main.default.t", data_object_type=SharedDataObjectDataObjectType.TABLE)
-    wanted = SharedDataObjectUpdate(action=SharedDataObjectUpdateAction.ADD, data_object=table)
-    with pytest.raises(DatabricksError, match="models only"):
-        admin.shares.update(share, updates=[wanted])
+    with pytest.raises(DatabricksError, match="only, not VOLUME"):
+        admin.shares.update(share, updates=added("main.default.v", "VOLUME"))
 
 
 def test_the_owner_of_a_share_needs_execute_for_as_long_as_a_model_is_shared(
