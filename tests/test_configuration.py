@@ -90,6 +90,42 @@ def test_two_projects_that_derive_one_share_name_are_refused(tmp_path: Path) -> 
     assert "causeway_bikes_east_azure" in mistakes(tmp_path, content)
 
 
+def taking(share: str, sharing_identifier: str = "aws:us-west-2:acme") -> dict[str, Any]:
+    """What projects say of a partner called acme."""
+    return {"prod": {"acme": {"sharing_identifier": sharing_identifier, "shares": [share]}}}
+
+
+def test_what_is_taken_from_a_partner_belongs_to_one_project(tmp_path: Path) -> None:
+    content = changed("projects", "bikes", "partners", to=taking("forecasts"))
+    content["projects"]["trains"]["partners"] = taking("Forecasts")
+    assert "bikes and trains both take share forecasts of aws:us-west-2:acme in prod" in mistakes(tmp_path, content)
+
+    audience = {"recipients": [{"workspace": "prod"}]}
+    content = changed("projects", "bikes", "partners", to=taking("x"))
+    content["projects"]["bikes_acme"] = {**content["projects"].pop("trains"), "audiences": {"x": audience}}
+    assert "both derive the catalog name causeway_bikes_acme_x" in mistakes(tmp_path, content)
+
+    for catalog in ("causeway_bikes_acme_x.*", "causeway_bikes_azure.bikes.demand", "causeway_*"):
+        content = changed("projects", "bikes", "partners", to=taking("x"))
+        content["projects"]["trains"]["sources"]["prod"] = [catalog]
+        assert f"projects.trains.sources.prod: {catalog} is in causeway_bikes" in mistakes(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("partners", taking("causeway_trains_azure"), "is the share of project trains"),
+        ("partners", taking("a.b"), "partners.prod.acme.shares"),
+        ("partners", taking("x", "acme.example"), "partners.prod.acme.sharing_identifier"),
+        ("partners", {"mars": {}}, "mars"),
+        ("readers", {"prod": ["trains-runner-b"]}, "is the runner of trains"),
+        ("readers", {"mars": ["analysts"]}, "mars"),
+    ],
+)
+def test_a_mistake_about_partners_and_readers_is_named(tmp_path: Path, key: str, value: Any, said: str) -> None:
+    assert said in mistakes(tmp_path, changed("projects", "bikes", key, to=value))
+
+
 def test_the_control_identity_cannot_be_a_runner(tmp_path: Path) -> None:
     content = make_configuration()
     content["workspaces"]["dev"]["auth"] = {

@@ -19,6 +19,9 @@ ADMIN = "person:root@example.test"
 # Nothing listens on the discard port.
 NOWHERE = "http://127.0.0.1:9"
 PARTNER = "aws:us-west-2:11111111-2222-3333-4444-555555555555"
+# What dev's metastore shares with prod's as a partner would: beside Causeway.
+ACME_SHARES = ["acme_forecasts", "acme_later"]
+READERS = "account users"
 DEADLINE_SECONDS = 120
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
 Problem = dict[str, Any]
@@ -109,6 +112,10 @@ class TwoWorkspaces:
         found = self.sandbox.effects(kind)
         return [one for one in found if all(_told(one).get(name) == value for name, value in details.items())]
 
+    def identifier(self, workspace: str) -> str:
+        """The sharing identifier of the workspace's metastore."""
+        return str(self.sandbox.workspaces[workspace]["global_metastore_id"])
+
     def fault(self, workspace: str = "dev", **rule: Any) -> None:
         """Have the sandbox spoil calls; only for a sandbox that no other test uses."""
         answer = self.sandbox.call(workspace, "POST", "/__sandbox/faults", json={"workspace": workspace, **rule})
@@ -134,6 +141,7 @@ class TwoWorkspaces:
     def make_configuration(self) -> dict[str, Any]:
         bikes, trains = self._project("bikes", ALICE), self._project("trains", BOB)
         bikes["roles"]["viewer"] = [VIEWER]
+        bikes["partners"] = {"prod": {"acme": {"sharing_identifier": self.identifier("dev"), "shares": ACME_SHARES}}}
         bikes["audiences"] |= {
             "both": _to({"workspace": "prod"}, {"sharing_identifier": PARTNER}),
             "second": _to({"workspace": "prod"}),
@@ -170,6 +178,7 @@ class TwoWorkspaces:
             "sources": {"dev": [f"main.{name}.*"], "prod": [f"shared_{name}*"]},
             "endpoints": {"prod": [f"{name}-*"]},
             "audiences": {"azure": _to({"workspace": "prod"})},
+            "readers": {"prod": [READERS]},
             "roles": {role: list(team) for role in ("publisher", "deployer", "invoker")},
         }
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from app.configuration.checks import list_mistakes, share_name
 from app.configuration.leaving import ListNeeds, Need, is_leaving, list_unmet, retire
+from app.configuration.partners import list_catalogs, partner_catalog
 from app.configuration.schema import (
     RETIRING,
     AccessToken,
@@ -23,6 +24,7 @@ from app.configuration.schema import (
     Configuration,
     Link,
     OAuthClient,
+    Partner,
     Project,
     Recipient,
     Workspace,
@@ -39,6 +41,7 @@ __all__ = [
     "Link",
     "Need",
     "OAuthClient",
+    "Partner",
     "Project",
     "Recipient",
     "Secret",
@@ -46,7 +49,9 @@ __all__ = [
     "Workspace",
     "current",
     "guard",
+    "list_catalogs",
     "load",
+    "partner_catalog",
     "schema",
     "share_name",
     "use",

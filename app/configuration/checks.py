@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import combinations
+from itertools import combinations, permutations
 
+from app.configuration.partners import list_catalogs, list_partner_mistakes
 from app.configuration.schema import Configuration, Project
 
 
@@ -14,6 +15,7 @@ def list_mistakes(configuration: Configuration) -> list[str]:
         *_dangling(configuration),
         *_overlaps(configuration),
         *_shared_identities(configuration),
+        *list_partner_mistakes(configuration, _share_names(configuration)),
     ]
 
 
@@ -22,13 +24,20 @@ def share_name(project: str, audience: str) -> str:
     return f"causeway_{project}_{audience}"
 
 
+def _share_names(configuration: Configuration) -> dict[str, str]:
+    """Every derived share name, with its project."""
+    return {
+        share_name(name, one): name for name, project in configuration.projects.items() for one in project.audiences
+    }
+
+
 def _dangling(configuration: Configuration) -> Iterator[str]:
     known = set(configuration.workspaces)
     for link in configuration.links:
         for end in {link.source, link.target} - known:
             yield f"links: workspace {end} is not declared"
     for name, project in configuration.projects.items():
-        for part in ("runners", "volumes", "sources", "endpoints"):
+        for part in ("runners", "volumes", "sources", "endpoints", "partners", "readers"):
             for workspace in set(getattr(project, part)) - known:
                 yield f"projects.{name}.{part}: workspace {workspace} is not declared"
         yield from _audience_mistakes(name, project, known)
@@ -67,6 +76,7 @@ def _overlaps(configuration: Configuration) -> Iterator[str]:
                 if share_name(one, a) == share_name(other, b):
                     yield f"projects {one} and {other} both derive the share name {share_name(one, a)}"
     yield from _control_volumes(configuration)
+    yield from _claimed_catalogs(configuration)
 
 
 def _control_volumes(configuration: Configuration) -> Iterator[str]:
@@ -75,6 +85,17 @@ def _control_volumes(configuration: Configuration) -> Iterator[str]:
             declared = configuration.workspaces.get(workspace)
             if declared is not None and declared.volume == volume:
                 yield f"projects.{name}.volumes.{workspace}: {volume} is the workspace's control volume"
+
+
+def _claimed_catalogs(configuration: Configuration) -> Iterator[str]:
+    """Sources of one project that reach into the catalog of another, which is derived from an audience or a partner."""
+    of_audiences = _share_names(configuration)
+    for owner, other in permutations(configuration.projects, 2):
+        audiences = {catalog for catalog, name in of_audiences.items() if name == owner}
+        for workspace, patterns in configuration.projects[other].sources.items():
+            catalogs = audiences | list_catalogs(owner, configuration.projects[owner], workspace)
+            for pattern, catalog in _clashes(patterns, sorted(f"{catalog}.*" for catalog in catalogs)):
+                yield f"projects.{other}.sources.{workspace}: {pattern} is in {catalog}, which is the project {owner}'s"
 
 
 def _shared_identities(configuration: Configuration) -> Iterator[str]:

@@ -37,6 +37,8 @@ SourcePattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+\*?$"), AfterVali
 EndpointPattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\*?$"), AfterValidator(_prefix_pattern)]
 Principal = Annotated[str, Field(pattern=r"^(person|service):[^\s:/]+$")]
 SharingIdentifier = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$")]
+ShareName = Annotated[str, Field(pattern=rf"^{Segment}$", max_length=100)]
+Grantee = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
 
 
 class Part(BaseModel):
@@ -118,6 +120,13 @@ class Audience(Part):
     external: bool = False
 
 
+class Partner(Part):
+    """A Databricks partner that shares with a workspace of ours: its metastore, and which of its shares to take."""
+
+    sharing_identifier: SharingIdentifier
+    shares: list[ShareName] = Field(min_length=1)
+
+
 class Project(Part):
     """A team: the unit of tenancy. What is not declared here is not the team's."""
 
@@ -129,6 +138,10 @@ class Project(Part):
     """Catalog, schema, table, model and volume names that requests may use, such as `main.bikes.*`."""
     endpoints: dict[Word, list[EndpointPattern]] = {}
     audiences: dict[Word, Audience] = {}
+    partners: dict[Word, dict[Word, Partner]] = {}
+    """From whom beside the linked workspaces each workspace may accept: partners by a name of the project's own."""
+    readers: dict[Word, list[Grantee]] = {}
+    """Whom acceptances may let into their catalogs beside the runner: application ids, users or groups."""
     roles: dict[Role, list[Principal]] = {}
 
 

@@ -7,17 +7,19 @@ from typing import Any
 
 from app import durable
 from app.configuration import share_name
-from app.domain import audiences, jobs, shared_catalogs
+from app.domain import audiences, catalog_users, jobs, partners, shared_catalogs
 from app.domain.access import Caller, Name, check, check_active, check_link, get_workspace
+from app.domain.catalog_users import PRIVILEGES
 from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.shared_catalogs import Accepting
 from app.domain.workflows import Outcome, Work, register
+from app.domain.workspaces import list_beside
 from app.errors import CatalogNameTaken, NotVisibleInTime, OperationTimedOut, ShareNotFound, WorkspaceRoleMismatch
 from app.store.acceptances import Acceptance as Acceptance
-from app.workspaces import catalogs, grants, metastores, providers, shares
+from app.workspaces import catalogs, metastores, providers, shares
+from app.workspaces.providers import Provider
 
-PRIVILEGES = ("USE_CATALOG", "USE_SCHEMA", "EXECUTE")
 # Updates of a share are seen about a minute later [DOC]; how long a new version takes is documented nowhere.
 VISIBLE_SECONDS = 180
 LOOK_EVERY_SECONDS = 1.0
@@ -27,13 +29,21 @@ CATALOG = "ensure the catalog"
 
 @dataclass(frozen=True)
 class Request:
-    """Whose share for which audience to accept where; no catalog means the one named as the share."""
+    """Whose share to accept where, whom to let in, and how many seconds to wait for what was shared to be seen.
+
+    The share is a linked workspace's for an `audience`, or the `share` of a partner (`sharing_identifier`). No catalog
+    means the derived one.
+    """
 
     project: str
     workspace: str
-    provider_workspace: str
-    audience: str
+    provider_workspace: str | None
+    audience: str | None
+    sharing_identifier: str | None
+    share: str | None
     catalog: str | None
+    readers: list[str]
+    visible_within_seconds: int
 
 
 def plan(caller: Caller, request: Request) -> Plan:
@@ -55,82 +65,129 @@ def begin(caller: Caller, key: Key, request: Request, plan_digest: str | None, o
         audience=accepting.audience,
         share=accepting.share,
         catalog=accepting.catalog,
+        readers=accepting.readers,
+        outcome=accepting.parties,
     )
     work = (accept, key, caller, accepting.project, asdict(accepting), record, accepting.lock)
-    return start(*work, workspaces=[accepting.workspace, accepting.provider_workspace], on_conflict=on_conflict)
+    return start(*work, workspaces=accepting.workspaces, on_conflict=on_conflict)
 
 
 @register("accept", Acceptance)
 async def accept(work: Work) -> Outcome:
-    """Wait for the share, make its catalog, let the runner use it, and wait for what was published."""
+    """Wait for the share, make its catalog, let its users in, and wait for what was published."""
     accepting = Accepting(**work.request)
-    provider = await _visible("wait for the share", accepting.share, shared_catalogs.look_for_share, accepting)
-    made = await durable.step(CATALOG, shared_catalogs.ensure, accepting, provider)
-    await durable.step("let the runner use the catalog", _grant, accepting, again_from=CATALOG)
+    share = await _visible("wait for the share", accepting.share, shared_catalogs.look_for_share, accepting)
+    made = await durable.step(CATALOG, shared_catalogs.ensure, accepting, share["provider"])
+    place = (accepting.workspace, accepting.catalog, accepting.users)
+    await durable.step("let its users use the catalog", catalog_users.ensure, *place, again_from=CATALOG)
     await _visible("wait for the published versions", accepting.catalog, shared_catalogs.look_for_versions, accepting)
     models = await durable.step("list what is visible", shared_catalogs.list_models, accepting, again_from=CATALOG)
-    outcome = {"provider": provider, "made": made, "models": models, "runner": accepting.runner}
-    outcome |= {"provider_identifier": accepting.provider_identifier, "consumer_identifier": accepting.identifier}
-    return Outcome({"state": "ACTIVE", "outcome": outcome})
+    found = {"provider": share["provider"], "made": made, "models": models, "runner": accepting.runner}
+    return Outcome({"state": "ACTIVE", "granted": share["lacking"], "outcome": {**accepting.parties, **found}})
 
 
 def _accepting(caller: Caller, request: Request) -> Accepting:
     check(caller, "accept", request.project)
-    audiences.get(request.project, request.audience)
-    share = share_name(request.project, request.audience)
-    catalog = request.catalog or share
-    check(caller, "accept", request.project, Name("catalog", request.workspace, catalog))
-    get_workspace(caller, request.provider_workspace)
-    check_link(request.provider_workspace, request.workspace)
-    check_active(request.workspace, request.provider_workspace)
+    if request.provider_workspace is not None and request.audience is not None:
+        audiences.get(request.project, request.audience)
+        share = derived = share_name(request.project, request.audience)
+    else:
+        share = str(request.share)
+        derived = partners.get_catalog(request.project, request.workspace, str(request.sharing_identifier), share)
+    catalog = request.catalog or derived
+    principals = [Name("principal", request.workspace, one) for one in request.readers]
+    check(caller, "accept", request.project, Name("catalog", request.workspace, catalog), *principals)
+    provider_identifier = _check_provider(caller, request)
+    runner = jobs.get_runner(request.project, request.workspace)
     return Accepting(
         project=request.project,
         workspace=request.workspace,
         identifier=metastores.get_sharing_identifier(request.workspace),
         provider_workspace=request.provider_workspace,
-        provider_identifier=metastores.get_sharing_identifier(request.provider_workspace),
+        provider_identifier=provider_identifier,
         audience=request.audience,
         share=share,
         catalog=catalog,
-        runner=jobs.get_runner(request.project, request.workspace),
+        runner=runner,
+        readers=sorted({*request.readers} - {runner}),
+        visible_within_seconds=request.visible_within_seconds,
+        also_seen_in=list_beside(request.project, request.workspace),
     )
+
+
+def _check_provider(caller: Caller, request: Request) -> str:
+    """The provider's sharing identifier, once the way from there is open."""
+    if request.provider_workspace is None:
+        check_active(request.workspace)
+        return str(request.sharing_identifier)
+    get_workspace(caller, request.provider_workspace)
+    check_link(request.provider_workspace, request.workspace)
+    check_active(request.workspace, request.provider_workspace)
+    return metastores.get_sharing_identifier(request.provider_workspace)
 
 
 def _plan(accepting: Accepting) -> Plan:
     place, catalog, share = accepting.workspace, accepting.catalog, accepting.share
-    if accepting.identifier not in audiences.list_identifiers(accepting.project, accepting.audience):
-        setting = f"place in audience {accepting.audience} of project {accepting.project}"
-        raise WorkspaceRoleMismatch(workspace=place, setting=setting)
-    if shares.find_own_share(accepting.provider_workspace, share) is None:
-        raise ShareNotFound(workspace=accepting.provider_workspace, kind="share", name=share)
+    there = _check_share(accepting)
     provider = providers.find_provider(place, accepting.provider_identifier)
     found = catalogs.find_visible_catalog(place, catalog)
     if found and (provider is None or not found.is_made_from(provider.name, share)):
         raise CatalogNameTaken(workspace=place, catalog=catalog, share=share)
-    promised = [f"{model} version {version}" for model, version in shared_catalogs.list_promised(accepting)]
+    lacking = catalog_users.list_lacking(place, catalog, accepting.users)
+    names = [accepting.audience, catalog, *accepting.readers]
+    use = f"{', '.join(PRIVILEGES)} for"
+    grants = [
+        Change("change" if one in lacking else "none", place, "catalog", catalog, f"{use} {one}")
+        for one in accepting.users
+    ]
     return Plan(
         checks=[
-            Check("names are the project's", f"{accepting.audience}, {catalog}"),
-            Check("link is declared", f"{accepting.provider_workspace} to {place}"),
-            Check("share is there", f"{share}, for {', '.join(promised) or 'nothing yet'}"),
-            Check("provider is known", provider.name if provider else "not yet, the operation waits for it"),
+            Check("names are the project's", ", ".join(filter(None, names))),
+            _describe_way(accepting),
+            Check("share is there", there),
+            Check("provider is known", _describe_provider(accepting, provider)),
+            Check(
+                "the wait has a limit", f"{accepting.visible_within_seconds} s for the share, as long for its versions"
+            ),
+            Check(
+                "who else sees the catalog", ", ".join(accepting.also_seen_in) or "no other workspace of the project"
+            ),
         ],
-        changes=[
-            Change("none" if found else "create", place, "catalog", catalog, f"from share {share}"),
-            Change("change", place, "catalog", catalog, f"{', '.join(PRIVILEGES)} for {accepting.runner}"),
-        ],
+        changes=[Change("none" if found else "create", place, "catalog", catalog, f"from share {share}"), *grants],
     )
 
 
-def _grant(accepting: Accepting) -> None:
-    grants.ensure_privileges(accepting.workspace, "catalog", accepting.catalog, accepting.runner, PRIVILEGES)
+def _check_share(accepting: Accepting) -> str:
+    """What the share is known to hold, for people; a partner's is seen from here alone, and only once it is there."""
+    if accepting.provider_workspace is None or accepting.audience is None:
+        return f"{accepting.share}; what a partner puts into it is seen when it is there"
+    if accepting.identifier not in audiences.list_identifiers(accepting.project, accepting.audience):
+        setting = f"place in audience {accepting.audience} of project {accepting.project}"
+        raise WorkspaceRoleMismatch(workspace=accepting.workspace, setting=setting)
+    if shares.find_own_share(accepting.provider_workspace, accepting.share) is None:
+        raise ShareNotFound(workspace=accepting.provider_workspace, kind="share", name=accepting.share)
+    promised = [f"{model} version {version}" for model, version in shared_catalogs.list_promised(accepting)]
+    return f"{accepting.share}, for {', '.join(promised) or 'nothing yet'}"
+
+
+def _describe_way(accepting: Accepting) -> Check:
+    if accepting.provider_workspace is None:
+        return Check("partner is declared", f"{accepting.provider_identifier} for {accepting.workspace}")
+    return Check("link is declared", f"{accepting.provider_workspace} to {accepting.workspace}")
+
+
+def _describe_provider(accepting: Accepting, provider: Provider | None) -> str:
+    if accepting.same_metastore:
+        return f"{provider.name if provider else 'self'}: both sides stand on one metastore"
+    return provider.name if provider else "not yet, the operation waits for it"
 
 
 async def _visible(name: str, thing: str, poll: Any, accepting: Accepting) -> Any:
     what = {"action": name, "workspace": accepting.workspace}
+    limit = accepting.visible_within_seconds
     try:
         return await durable.wait(
-            name, poll, accepting, every_seconds=LOOK_EVERY_SECONDS, deadline_seconds=VISIBLE_SECONDS, what=what
+            name, poll, accepting, every_seconds=LOOK_EVERY_SECONDS, deadline_seconds=limit, what=what
         )
     except OperationTimedOut as problem:
         waited = problem.fields["waited_seconds"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app import configuration
-from app.configuration import RETIRING, Project, share_name
+from app.configuration import RETIRING, Project, list_catalogs, share_name
 from app.errors import (
     LinkNotDeclared,
     NotInProject,
@@ -41,7 +41,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Name:
-    """A Databricks name in a request: `kind` is model, data, endpoint, volume, share, catalog or schema.
+    """A Databricks name in a request: `kind` is model, data, endpoint, volume, share, catalog, schema or principal.
 
     A catalog is a project's when all of it is; a schema, which is only looked into, when something in it is.
     """
@@ -148,8 +148,10 @@ def declares(project: str, name: Name) -> bool:
         return declared.volumes.get(name.workspace) == name.name
     if name.kind == "share":
         return name.name in {share_name(project, audience) for audience in declared.audiences}
+    if name.kind == "principal":
+        return name.name in declared.readers.get(name.workspace, [])
     own = {share_name(project, audience) for audience in declared.audiences}
-    if name.name.split(".", 1)[0] in own:
+    if name.name.split(".", 1)[0] in own | list_catalogs(project, declared, name.workspace):
         return True
     if name.kind == "schema":
         return declares_within(project, name.workspace, name.name)

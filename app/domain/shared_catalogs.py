@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain import catalog_users
 from app.durable import Waiting
 from app.errors import ModelNotFound
 from app.store import records as store
@@ -15,22 +16,50 @@ from app.workspaces import catalogs, models, providers
 
 @dataclass(frozen=True)
 class Accepting:
-    """A share to take from a provider's metastore, known by its identifier, into a catalog of the consumer's."""
+    """A share to take from a provider's metastore, known by its identifier, into a catalog of the consumer's.
+
+    `provider_workspace` and `audience` are None for a partner's share. `also_seen_in` are the project's workspaces that
+    stand on the consumer's metastore too.
+    """
 
     project: str
     workspace: str
     identifier: str
-    provider_workspace: str
+    provider_workspace: str | None
     provider_identifier: str
-    audience: str
+    audience: str | None
     share: str
     catalog: str
     runner: str
+    readers: list[str]
+    visible_within_seconds: int
+    also_seen_in: list[str]
 
     @property
     def lock(self) -> str:
         """Catalogs belong to the metastore, whichever of its workspaces asks."""
         return lock(self.identifier, self.share)
+
+    @property
+    def workspaces(self) -> list[str]:
+        """Where accepting works."""
+        return [self.workspace, *([self.provider_workspace] if self.provider_workspace else [])]
+
+    @property
+    def users(self) -> list[str]:
+        """Who is let into the catalog."""
+        return [self.runner, *self.readers]
+
+    @property
+    def same_metastore(self) -> bool:
+        """Whether the platform's own `self` shares."""
+        return self.identifier == self.provider_identifier
+
+    @property
+    def parties(self) -> dict[str, Any]:
+        """What a record says of the two sides from its beginning."""
+        sides = {"provider_identifier": self.provider_identifier, "consumer_identifier": self.identifier}
+        return {**sides, "also_seen_in": self.also_seen_in}
 
 
 def lock(identifier: str, share: str) -> str:
@@ -38,14 +67,17 @@ def lock(identifier: str, share: str) -> str:
     return f"{identifier}/shares/{share}"
 
 
-def look_for_share(accepting: Accepting) -> Waiting | str:
-    """The name by which the consumer knows the provider, once it sees the share."""
+def look_for_share(accepting: Accepting) -> Waiting | dict[str, Any]:
+    """Once the consumer sees the share: the name by which it knows the `provider`, and what the catalog's users are
+    `lacking`, as long as nothing has been granted yet.
+    """
     provider = providers.find_provider(accepting.workspace, accepting.provider_identifier)
     if provider is None:
         return Waiting(f"{accepting.workspace} does not see the provider {accepting.provider_identifier} yet")
     if accepting.share not in providers.list_shares(accepting.workspace, provider.name):
         return Waiting(f"provider {provider.name} does not show share {accepting.share} yet")
-    return provider.name
+    lacking = catalog_users.list_lacking(accepting.workspace, accepting.catalog, accepting.users)
+    return {"provider": provider.name, "lacking": lacking}
 
 
 def ensure(accepting: Accepting, provider: str) -> bool:
@@ -53,7 +85,8 @@ def ensure(accepting: Accepting, provider: str) -> bool:
 
     A lost answer makes "made" and "found" look the same, and an earlier acceptance may have failed after making it.
     """
-    comment = f"Made by Causeway for audience {accepting.audience} of project {accepting.project}."
+    purpose = f"audience {accepting.audience}" if accepting.audience else f"a partner's share {accepting.share}"
+    comment = f"Made by Causeway for {purpose} of project {accepting.project}."
     found = catalogs.ensure_shared_catalog(
         accepting.workspace, accepting.catalog, provider=provider, share=accepting.share, comment=comment
     )
@@ -61,7 +94,9 @@ def ensure(accepting: Accepting, provider: str) -> bool:
 
 
 def list_promised(accepting: Accepting) -> list[tuple[str, int]]:
-    """What the catalog should show: each published model, by its name there, and version."""
+    """What the catalog should show: each published model, by its name there, and version; nothing from a partner."""
+    if accepting.provider_workspace is None:
+        return []
     place = {"workspace": accepting.provider_workspace, "audience": accepting.audience}
     active = store.list_all(Publication, project=accepting.project, state="ACTIVE", **place)
     promised = {(f"{accepting.catalog}.{one.outcome['shared_as']}", one.published_version or 0) for one in active}

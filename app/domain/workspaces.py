@@ -9,7 +9,7 @@ from app import configuration
 from app.configuration import Need
 from app.domain import access
 from app.domain.access import Caller
-from app.errors import Problem
+from app.errors import Problem, UpstreamProblem
 from app.store import operations
 from app.workspaces import identities, metastores
 from app.workspaces.identities import Reachability
@@ -54,6 +54,21 @@ def get(caller: Caller, workspace: str) -> Status:
         with suppress(Problem):
             metastore = metastores.get_metastore(workspace)
     return Status(_describe(caller, workspace, list_needs()), reachability, metastore)
+
+
+def list_beside(project: str, workspace: str) -> list[str]:
+    """The project's other workspaces on the same metastore, by name: what one of them accepts, all of them see.
+
+    A metastore lies in one cloud, so those of other clouds are not asked; one that does not answer is left out.
+    """
+    known = configuration.current().workspaces
+    identifier = metastores.get_sharing_identifier(workspace)
+    found = []
+    for other in access.list_places(project):
+        if other != workspace and other in known and known[other].cloud == known[workspace].cloud:
+            with suppress(UpstreamProblem):
+                found += [other] if metastores.get_sharing_identifier(other) == identifier else []
+    return found
 
 
 def list_needs() -> list[Need]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
@@ -28,7 +28,7 @@ from app.errors import (
     WorkspaceRoleMismatch,
 )
 from app.http.conventions import pages, plan
-from app.http.conventions.bodies import OnConflict, Time
+from app.http.conventions.bodies import OnConflict, Strictly, Time
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
 from app.http.conventions.caller import CurrentCaller
@@ -52,13 +52,23 @@ OWN = (
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
+IDENTIFIER = r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$"
+Principal = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
 
 
 class ProviderReference(Body):
-    """Who shares."""
+    """Who shares: a linked workspace, or a partner; give one of them."""
 
-    workspace: Word
+    workspace: Word | SkipJsonSchema[None] = None
     """A workspace that is linked to the consumer; its metastore is found by sharing identifier, never by name."""
+    sharing_identifier: Annotated[str, Field(pattern=IDENTIFIER, max_length=255)] | SkipJsonSchema[None] = None
+    """The metastore of a Databricks partner whose workspaces are not run from here, as the project declares it."""
+
+    @model_validator(mode="after")
+    def _one_provider(self) -> ProviderReference:
+        if (self.workspace is None) == (self.sharing_identifier is None):
+            raise ValueError("give either workspace or sharing_identifier")
+        return self
 
 
 class AcceptanceRequest(Body):
@@ -68,26 +78,40 @@ class AcceptanceRequest(Body):
     workspace: Word
     """The consumer."""
     provider: ProviderReference
-    audience: Word
-    """The audience of the project that the share is for; the consumer is one of its recipients."""
+    audience: Word | SkipJsonSchema[None] = None
+    """With a linked workspace: the audience of the project that the share is for, with the consumer in it."""
+    share: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=100)] | SkipJsonSchema[None] = None
+    """With a partner: the name of its share, one that the project declares."""
     catalog: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=255)] | SkipJsonSchema[None] = None
-    """A catalog name that the project declares; by default the share's own."""
+    """A catalog name that the project declares; by default the share's own, for a partner one with its name in it."""
+    grant_to: Annotated[list[Principal], Field(max_length=50)] = []
+    """Who may use the catalog beside the project's runner: application ids, users or groups, each a declared reader."""
+    visible_within_seconds: Annotated[int, Field(ge=1, le=3600), Strictly] = acceptances.VISIBLE_SECONDS
+    """How long to wait for the share, and then for what was published in it; `share-not-visible` when it is over."""
     plan_digest: PlanDigest | SkipJsonSchema[None] = None
     """The digest of the plan that was agreed to."""
     on_conflict: OnConflict = OnConflict.REJECT
     """What to do while another operation is changing the same thing; a plan does not depend on it."""
 
+    @model_validator(mode="after")
+    def _one_share(self) -> AcceptanceRequest:
+        of_partner = self.provider.workspace is None
+        if (self.share is None) == of_partner or (self.audience is None) != of_partner:
+            raise ValueError("a linked workspace goes with an audience, a partner with a share")
+        return self
+
 
 class AcceptedProvider(Answer):
     """Who shares, as the consumer knows it."""
 
-    workspace: str
+    workspace: str | None
+    """The linked workspace; null for a partner."""
     sharing_identifier: str | None
-    """Null until the share is there."""
+    """Null in acceptances of before this was recorded."""
     name: str | None
     """The name that the platform gave the provider; null until the share is there."""
     same_metastore: bool | None
-    """Whether both workspaces stand on one metastore, where the platform's `self` shares; null until then."""
+    """Whether both sides stand on one metastore, where the platform's `self` shares; null where it was not recorded."""
 
 
 class VisibleVersion(Answer):
@@ -114,13 +138,18 @@ class AcceptanceBody(Answer):
     """`PENDING`, `ACTIVE`, `FAILED`, `CANCELLED` or `GIVEN_BACK`."""
     workspace: str
     provider: AcceptedProvider
-    audience: str
+    audience: str | None
+    """Null for a partner's share."""
     share: str
     catalog: str
     made_catalog: bool | None
     """Whether Causeway made the catalog for this project, and so removes it when it is given back; null until then."""
     runner: str | None
     """The identity that may use the catalog; null until it may."""
+    readers: list[str]
+    """Who else was to be let in: the request's `grant_to`. What was granted for that goes when it is given back."""
+    also_seen_in: list[str]
+    """The project's other workspaces on the consumer's metastore: the catalog is seen in all of them."""
     models: list[VisibleModel]
     """What the catalog showed when it was accepted; what is published later shows there by itself."""
     created_by: str
@@ -201,7 +230,11 @@ def _request(body: AcceptanceRequest) -> acceptances.Request:
         workspace=body.workspace,
         provider_workspace=body.provider.workspace,
         audience=body.audience,
+        sharing_identifier=body.provider.sharing_identifier,
+        share=body.share,
         catalog=body.catalog,
+        readers=body.grant_to,
+        visible_within_seconds=body.visible_within_seconds,
     )
 
 
@@ -214,4 +247,5 @@ def _render(record: Acceptance) -> AcceptanceBody:
         same_metastore=found["provider_identifier"] == found["consumer_identifier"] if found else None,
     )
     shown = {"made_catalog": found.get("made"), "runner": found.get("runner"), "models": found.get("models", [])}
+    shown |= {"also_seen_in": found.get("also_seen_in", [])}
     return AcceptanceBody.model_validate({**record.model_dump(), **shown, "provider": provider})

@@ -28,6 +28,12 @@ class Record(SQLModel):
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
+def get(table: type[AnyRecord], record_id: str) -> AnyRecord:
+    """The record that is known to be there."""
+    with transaction() as session:
+        return session.get_one(table, record_id)
+
+
 def find(table: type[AnyRecord], record_id: str) -> AnyRecord | None:
     """The record, or None."""
     with transaction() as session:

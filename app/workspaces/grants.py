@@ -42,6 +42,20 @@ def ensure_privileges(workspace: str, kind: Securable, name: str, principal: str
         raise WrittenNotVisible(workspace=workspace, action=action)
 
 
+def remove_privileges(workspace: str, kind: Securable, name: str, principal: str, privileges: Iterable[str]) -> None:
+    """Revoke those of the privileges that the principal holds on the object itself; what a parent grants stays."""
+    unwanted = set(privileges)
+    held = unwanted & list_privileges(workspace, kind, name).get(principal, set())
+    if not held:
+        return
+    action = f"revoking {', '.join(sorted(held))} on {name} from {principal}"
+    with connected(workspace, action, _missing(workspace, kind, name)) as client:
+        change = PermissionsChange(principal=principal, remove=[Privilege(item) for item in sorted(held)])
+        client.grants.update(kind, name, changes=[change])
+    if unwanted & list_privileges(workspace, kind, name).get(principal, set()):
+        raise WrittenNotVisible(workspace=workspace, action=action)
+
+
 def _missing(workspace: str, kind: str, name: str) -> UpstreamNotFound:
     return faults.make_missing(UpstreamNotFound, workspace, kind, name)
 

@@ -58,7 +58,7 @@ def test_a_share_that_is_not_seen_within_the_limit_is_waited_for_again_by_a_retr
     try:
         model = impatient.model()
         impatient.record(impatient.publish(model, impatient.version(model), audience="spare_12"))
-        ended = impatient.end(impatient.accept(audience="spare_12"))
+        ended = impatient.end(impatient.accept(audience="spare_12", visible_within_seconds=2))
     finally:
         assert sandbox.call("dev", "PATCH", "/__sandbox/settings", json=known).status_code == 200
 

@@ -1,0 +1,56 @@
+"""A partner whose workspaces are not run from here: accepted by its sharing identifier, as the project declares it."""
+
+from typing import Any
+
+import pytest
+
+from tests.journeys.partners import share_models
+from tests.two_workspaces import BOB, PARTNER, TwoWorkspaces, problem
+
+pytestmark = pytest.mark.xdist_group("sharing")
+
+
+def of_acme(world: TwoWorkspaces, share: str = "acme_forecasts", **fields: Any) -> dict[str, Any]:
+    provider = {"sharing_identifier": world.identifier("dev")}
+    return {"project": "bikes", "workspace": "prod", "provider": provider, "share": share, **fields}
+
+
+def test_a_partners_share_is_accepted_by_its_sharing_identifier_alone(world: TwoWorkspaces) -> None:
+    model = world.model()
+    world.version(model)
+    share_models(world, "acme_forecasts", model)
+    catalog, last = "causeway_bikes_acme_acme_forecasts", model.rpartition(".")[2]
+
+    plan = world.alice.post("/v1/acceptances:plan", json=of_acme(world)).json()
+    record = world.record(world.post("acceptances", of_acme(world, plan_digest=plan["digest"])))
+
+    assert {"name": "partner is declared", "found": f"{world.identifier('dev')} for prod"} in plan["checks"]
+    provider = record["provider"]
+    assert (provider["workspace"], provider["sharing_identifier"]) == (None, world.identifier("dev"))
+    assert (record["audience"], record["share"], record["catalog"]) == (None, "acme_forecasts", catalog)
+    assert [(one["model"], one["versions"][0]["state"]) for one in record["models"]] == [
+        (f"{catalog}.forecasts.{last}", "READY")
+    ]
+    assert world.alice.get(f"/v1/workspaces/prod/models/{catalog}.forecasts.{last}/versions/1").status_code == 200
+    bob = world.service.client(BOB)
+    problem(bob.get(f"/v1/acceptances/{record['id']}"), 404, "record-not-found")
+    problem(bob.get(f"/v1/workspaces/prod/models/{catalog}.forecasts.{last}"), 403, "not-in-project")
+    assert world.record(world.delete(f"acceptances/{record['id']}"))["state"] == "GIVEN_BACK"
+
+
+def test_of_a_partner_only_what_the_project_declares_is_taken(world: TwoWorkspaces) -> None:
+    effects = len(world.sandbox.effects())
+
+    for share in ("causeway_trains_azure", "acme_secrets", "ACME_FORECASTS"):
+        found = problem(world.post("acceptances", of_acme(world, share)), 403, "not-in-project")
+        assert found["name"] == f"{world.identifier('dev')}/{share}"
+    problem(world.post("acceptances", of_acme(world, provider={"sharing_identifier": PARTNER})), 403, "not-in-project")
+    problem(world.post("acceptances", of_acme(world, workspace="lab")), 403, "not-in-project")
+    problem(world.post("acceptances", of_acme(world, catalog="shared_trains")), 403, "not-in-project")
+    bob = world.service.client(BOB)
+    problem(world.post("acceptances", of_acme(world, project="trains"), client=bob), 403, "not-in-project")
+    both = {"workspace": "dev", "sharing_identifier": world.identifier("dev")}
+    for mixed in ({"provider": both}, {"provider": {}}, {"audience": "azure"}, {"provider": {"workspace": "dev"}}):
+        problem(world.post("acceptances", of_acme(world, **mixed)), 422, "request-invalid")
+
+    assert len(world.sandbox.effects()) == effects
