@@ -20,7 +20,7 @@ def users(world: TwoWorkspaces, catalog: str) -> dict[str, list[str]]:
 
 def test_a_named_principal_is_let_in_when_the_project_declares_it_and_the_plan_says_so(world: TwoWorkspaces) -> None:
     publish(world, "spare_13")
-    asked = {"audience": "spare_13", "grant_to": [READERS]}
+    asked: dict[str, Any] = {"audience": "spare_13", "grant_to": [READERS]}
     body = {"project": "bikes", "workspace": "prod", "provider": {"workspace": "dev"}, **asked}
 
     plan = world.alice.post("/v1/acceptances:plan", json=body).json()

@@ -50,7 +50,8 @@ def test_of_a_partner_only_what_the_project_declares_is_taken(world: TwoWorkspac
     bob = world.service.client(BOB)
     problem(world.post("acceptances", of_acme(world, project="trains"), client=bob), 403, "not-in-project")
     both = {"workspace": "dev", "sharing_identifier": world.identifier("dev")}
-    for mixed in ({"provider": both}, {"provider": {}}, {"audience": "azure"}, {"provider": {"workspace": "dev"}}):
+    wrong: list[dict[str, Any]] = [{"provider": both}, {"provider": {}}, {"provider": {"workspace": "dev"}}]
+    for mixed in [*wrong, {"audience": "azure"}]:
         problem(world.post("acceptances", of_acme(world, **mixed)), 422, "request-invalid")
 
     assert len(world.sandbox.effects()) == effects
