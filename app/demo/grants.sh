@@ -30,14 +30,18 @@ provider() {
   enter DEV
   foundation
   catalog causeway_shareable
+  # The vetted copies lie in schemas that control makes here. It owns the catalog, and the schema that came with it, so
+  # that nobody else may write, and that it is told who else could: the platform tells that to owners alone.
+  own catalogs causeway_shareable "$control"
+  if is_there "$UC/schemas/causeway_shareable.default"; then own schemas causeway_shareable.default "$control"; fi
+  # Also what somebody else has put there is shown to it.
+  grant catalog causeway_shareable "$control" USE_SCHEMA EXECUTE
   # A share carries the vetted copies to an audience.
   grant metastore "$metastore" "$control" CREATE_SHARE
   # A recipient stands for the consumer's metastore.
   grant metastore "$metastore" "$control" CREATE_RECIPIENT
   # It finds the recipient that somebody made before: a metastore can have one only.
   grant metastore "$metastore" "$control" USE_RECIPIENT
-  # The vetted copies lie in schemas that control makes here, and owns; nobody else may write to the catalog.
-  grant catalog causeway_shareable "$control" USE_CATALOG CREATE_SCHEMA
   # It reads the signature of a version, and copies its files, before it publishes.
   grant schema "$CATALOG.$PROJECT" "$control" EXECUTE
   # The training job registers the team's models, which the runner then owns.
@@ -68,10 +72,10 @@ foundation() {
   catalog causeway
   schema causeway control
   volume causeway control files
-  # The way to its own volume, where it keeps the wheel that jobs run and the copy job's parameters and results.
+  # Its own volume, where it keeps the wheel that jobs run and the copy job's parameters and results, and the way there.
   grant catalog causeway "$control" USE_CATALOG
   grant schema causeway.control "$control" USE_SCHEMA
-  grant volume causeway.control.files "$control" READ_VOLUME WRITE_VOLUME
+  own volumes causeway.control.files "$control"
   # A job reads the wheel with the runner's rights; only control may change it.
   grant catalog causeway "$runner" USE_CATALOG
   grant schema causeway.control "$runner" USE_SCHEMA
@@ -169,6 +173,11 @@ schema() { # CATALOG NAME
 volume() { # CATALOG SCHEMA NAME
   is_there "$UC/volumes/$1.$2.$3" || call POST $UC/volumes \
     "{\"catalog_name\": \"$1\", \"schema_name\": \"$2\", \"name\": \"$3\", \"volume_type\": \"MANAGED\"}" >/dev/null
+}
+
+own() { # KINDS NAME PRINCIPAL: it belongs to the principal from now on
+  call PATCH "$UC/$1/$2" "{\"owner\": \"$3\"}" >/dev/null
+  echo "  ${1%s} $2 belongs to $3"
 }
 
 grant() { # KIND NAME PRINCIPAL PRIVILEGE…

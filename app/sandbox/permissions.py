@@ -41,9 +41,13 @@ def update_permissions(call: Call) -> dict[str, Any]:
 
 @routes.get("/api/2.1/unity-catalog/effective-permissions/{type}/{full_name}", query=_QUERY)
 def get_effective_permissions(call: Call) -> dict[str, Any]:
-    """What is granted there, also by its parents, which are then named."""
+    """What is granted there, also by its parents, which are then named; others than its managers see their own.
+
+    To ask by name for somebody else is then refused.
+    """
     kind, name = _read_object(call)
-    if not _may_manage(call, kind, name) and call.query.get("principal") != call.principal:
+    sees_all = _may_manage(call, kind, name)
+    if not sees_all and call.query.get("principal", call.principal) != call.principal:
         raise errors.lacking("MANAGE", kind, name)
     found: dict[str, list[dict[str, Any]]] = {}
     for place_kind, place in grants.list_places(kind, name):
@@ -51,7 +55,9 @@ def get_effective_permissions(call: Call) -> dict[str, Any]:
             inherited = (
                 {} if place == name else {"inherited_from_type": place_kind.upper(), "inherited_from_name": place}
             )
-            found.setdefault(grantee, []).extend({"privilege": privilege, **inherited} for privilege in privileges)
+            if sees_all or grantee in (call.principal, grants.ACCOUNT_USERS):
+                told = ({"privilege": privilege, **inherited} for privilege in privileges)
+                found.setdefault(grantee, []).extend(told)
     return page(call, "privilege_assignments", _list(call, found), _shape)
 
 

@@ -9,11 +9,11 @@ from databricks.sdk.service.catalog import PermissionsChange, Privilege
 
 from app.errors import UpstreamNotFound, WrittenNotVisible
 from app.workspaces import faults
-from app.workspaces.clients import connected
+from app.workspaces.clients import HTTP_TIMEOUT_SECONDS, connected
 from app.workspaces.pages import iterate
 
 # A registered model is a function to the grants API [DOC].
-Securable = Literal["catalog", "schema", "function", "volume", "share", "table"]
+Securable = Literal["metastore", "catalog", "schema", "function", "volume", "share", "table"]
 ALL = "ALL_PRIVILEGES"
 
 
@@ -25,6 +25,25 @@ def list_privileges(workspace: str, kind: Securable, name: str) -> dict[str, set
     held: dict[str, set[str]] = {}
     for item in assignments:
         held.setdefault(str(item["principal"]), set()).update(item.get("privileges") or [])
+    return held
+
+
+def list_effective(
+    workspace: str, kind: Securable, name: str, *, timeout_seconds: float = HTTP_TIMEOUT_SECONDS
+) -> dict[str, set[str]]:
+    """The privileges in force on the object, its parents' grants included, by principal; a metastore's name is its id.
+
+    The platform tells all of them to owners and holders of MANAGE, and to others their own alone [DOC]; ownership,
+    which gives every privilege on the object, is not among them.
+    """
+    path = f"/api/2.1/unity-catalog/effective-permissions/{kind}/{name}"
+    action = f"reading the effective grants on {name}"
+    with connected(workspace, action, _missing(workspace, kind, name), timeout_seconds=timeout_seconds) as client:
+        assignments = list(iterate(client, path, "privilege_assignments", dict, max_results=0))
+    held: dict[str, set[str]] = {}
+    for item in assignments:
+        told = {str(one["privilege"]) for one in item.get("privileges") or []}
+        held.setdefault(str(item["principal"]), set()).update(told)
     return held
 
 
