@@ -1,4 +1,4 @@
-"""Providers of a workspace as they are now: the metastores of the workspaces linked to it."""
+"""Providers of a workspace as they are now: the metastores of the workspaces linked to it, and declared partners."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class ProviderBody(Response):
     name: str
     """The name that the platform gave it; it is found by its sharing identifier."""
     sharing_identifier: str | None
-    provider_workspace: str
-    """The linked workspace that stands on it."""
+    provider_workspace: str | None
+    """The linked workspace that stands on it; null for a partner."""
     cloud: str | None
     region: str | None
     owner: str | None
@@ -41,7 +41,7 @@ class ProviderPage(PageBody):
 async def list_providers(
     workspace: str, caller: CurrentCaller, page_size: PageSize = 50, page_token: PageToken = None
 ) -> ProviderPage:
-    """The live providers that are linked workspaces; a page may be empty and not the last.
+    """The live providers that are linked workspaces or declared partners; a page may be empty and not the last.
 
     One whose workspace cannot be asked for its sharing identifier just now is left out.
     """

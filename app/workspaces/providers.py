@@ -55,6 +55,24 @@ def get_provider(workspace: str, sharing_identifier: str) -> Provider:
     return found
 
 
+def get_named_provider(workspace: str, name: str) -> Provider:
+    """The provider that the workspace knows by this name; raises `ProviderNotFound`.
+
+    For names that a list of providers gave out: whose they are, the sharing identifier tells.
+    """
+    missing = faults.make_missing(ProviderNotFound, workspace, "provider", name)
+    with connected(workspace, f"reading provider {name}", missing) as client:
+        return _as_provider(client.providers.get(name).as_dict())
+
+
+def list_share_page(workspace: str, provider: str, *, page_size: int, page_token: str | None = None) -> Page[str]:
+    """A page of the names of the shares that the provider has given to this metastore."""
+    missing = faults.make_missing(ProviderNotFound, workspace, "provider", provider)
+    query = {"max_results": page_size, "page_token": page_token}
+    with connected(workspace, f"listing shares of provider {provider}", missing) as client:
+        return get_page(client, f"{PROVIDERS}/{provider}/shares", "shares", lambda item: str(item["name"]), **query)
+
+
 def list_shares(workspace: str, provider: str) -> list[str]:
     """The names of the shares that the provider has given to this metastore; new ones appear after about a minute."""
     missing = faults.make_missing(ProviderNotFound, workspace, "provider", provider)

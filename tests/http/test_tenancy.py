@@ -38,6 +38,7 @@ PATH = {
     "model": "main.bikes.demand",
     "version": "1",
     "share": "causeway_bikes_azure",
+    "provider": "aws-partner",
     "endpoint": "bikes-demand",
     "served_model": "demand-v1",
     "training_run_id": "trn_bikes",
@@ -52,7 +53,7 @@ QUERY = {
     "/v1/lineage": {"workspace": "prod", "endpoint": "bikes-demand"},
 }
 # A workspace is of both projects; what its lists show of each is tested against a sandbox.
-LISTS = ("shares", "recipients", "providers", "catalogs", "serving-endpoints")
+LISTS = ("shares", "recipients", "providers", "providers/{provider}/shares", "catalogs", "serving-endpoints")
 OF_BOTH_PROJECTS = {"/v1/workspaces/{workspace}", *(f"/v1/workspaces/{{workspace}}/{name}" for name in LISTS)}
 OWN: dict[str, dict[str, Any]] = {
     "/v1/training-runs": {

@@ -7,12 +7,54 @@ import pytest
 from tests.journeys.partners import share_models
 from tests.two_workspaces import BOB, PARTNER, TwoWorkspaces, problem
 
+TAG = "/api/2.0/mlflow/unity-catalog/registered-models/set-tag"
 pytestmark = pytest.mark.xdist_group("sharing")
 
 
 def of_acme(world: TwoWorkspaces, share: str = "acme_forecasts", **fields: Any) -> dict[str, Any]:
     provider = {"sharing_identifier": world.identifier("dev")}
     return {"project": "bikes", "workspace": "prod", "provider": provider, "share": share, **fields}
+
+
+def prod_calls(world: TwoWorkspaces) -> int:
+    """How many requests have reached prod."""
+    told = world.sandbox.call("prod", "GET", "/__sandbox/requests", params={"workspace": "prod", "path": "/api/*"})
+    return int(told.json()["count"])
+
+
+def test_what_is_received_is_listed_with_aliases_and_tags_in_a_call_however_much_it_is(world: TwoWorkspaces) -> None:
+    models, admin = [world.model() for _ in range(5)], world.sandbox.client("dev")
+    for model in models:
+        world.version(model)
+        world.sandbox.call("dev", "POST", TAG, json={"name": model, "key": "season", "value": "summer"})
+    admin.registered_models.set_alias(models[0], "champion", 1)
+    share_models(world, "acme_later", *models)
+    share_models(world, "acme_secrets", models[0])
+    providers = {
+        one["sharing_identifier"]: one for one in world.alice.get("/v1/workspaces/prod/providers").json()["items"]
+    }
+    path = f"/v1/workspaces/prod/providers/{providers[world.identifier('dev')]['name']}/shares"
+    world.eventually(lambda: world.alice.get(f"{path}/acme_later").status_code == 200)
+
+    before = prod_calls(world)
+    share = world.alice.get(f"{path}/acme_later").json()
+    calls = prod_calls(world) - before
+    shares = {one["name"]: one for one in world.alice.get(path, params={"page_size": 200}).json()["items"]}
+
+    assert (share["projects"], share["sharing_identifier"]) == (["bikes"], world.identifier("dev"))
+    assert {one["kind"] for one in share["assets"]} == {"model"}
+    names = [f"forecasts.{model.rpartition('.')[2]}" for model in models]
+    told = {one["name"]: (one["aliases"], one["tags"]) for one in share["assets"]}
+    assert told == {name: ({"champion": 1} if name == names[0] else {}, {"season": "summer"}) for name in names}
+    assert calls == 2
+    assert shares["acme_later"]["projects"] == ["bikes"]
+    assert "acme_secrets" not in shares
+    bob = world.service.client(BOB)
+    assert "acme_later" not in [one["name"] for one in bob.get(path).json()["items"]]
+    problem(bob.get(f"{path}/acme_later"), 403, "not-in-project")
+    problem(world.alice.get(f"{path}/acme_secrets"), 403, "not-in-project")
+    problem(world.alice.get("/v1/workspaces/prod/providers/nobody/shares"), 404, "provider-not-found")
+    problem(world.alice.get("/v1/workspaces/prod/providers/nobody/shares/acme_later"), 404, "provider-not-found")
 
 
 def test_a_partners_share_is_accepted_by_its_sharing_identifier_alone(world: TwoWorkspaces) -> None:
