@@ -25,6 +25,7 @@ from app.http import (
     catalogs,
     deployments,
     health,
+    inventory,
     lineage,
     models,
     projects,
@@ -62,6 +63,7 @@ COLLECTIONS = (
     scoring_runs,
     deployments,
     lineage,
+    inventory,
     operation_routes,
     audit_events,
 )

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """How long a finished operation is kept; from then on its idempotency key is refused as expired."""
     sweep_seconds: float = Field(default=60, gt=0)
     """How often what died inside the engine is ended, and what is past its time is removed."""
+    inventory_seconds: float = Field(default=300, ge=0)
+    """How often each workspace is looked at for the inventory, from end to end; 0: never."""
 
     @field_validator("database")
     @classmethod

@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 
 from app import durable, settings
-from app.domain import housekeeping
+from app.domain import housekeeping, inventory
 from app.errors import Problem
 from app.store import executor_leases as leases
 from app.store import steps
@@ -27,6 +27,9 @@ FENCED_EXIT_CODE = 75
 BEATS_A_LEASE = 4
 FENCE_SHARE = 0.8
 PURGE_EVERY_SECONDS = 3600.0
+# A workspace that hangs holds one of them up until its time-out.
+INVENTORY_THREADS = 3
+JOIN_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
@@ -58,6 +61,9 @@ def start() -> Executor:
     housekeeping.sweep()
     _run_every(executor, process.sweep_seconds, _sweep)
     _run_every(executor, PURGE_EVERY_SECONDS, _purge)
+    if process.inventory_seconds:
+        for _ in range(INVENTORY_THREADS):
+            _run_every(executor, min(process.inventory_seconds, inventory.TICK_SECONDS), _look_at_workspaces)
     return executor
 
 
@@ -67,7 +73,8 @@ def stop(executor: Executor) -> None:
     durable.shutdown(process.drain_seconds)
     executor.over.set()
     for thread in executor.threads:
-        thread.join()
+        # One that hangs in a call to a workspace ends with the process; it holds nothing.
+        thread.join(JOIN_SECONDS)
     if executor.id is not None:
         leases.expire(executor.id)
 
@@ -128,3 +135,7 @@ def _purge(_executor: Executor) -> None:
         housekeeping.purge()
     except Problem as problem:
         log.warning("purge failed", reason=problem.detail)
+
+
+def _look_at_workspaces(executor: Executor) -> None:
+    inventory.take_turns(executor.over.is_set)

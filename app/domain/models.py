@@ -34,6 +34,14 @@ def check_visible(caller: Caller, name: Name) -> None:
         access.check_live(caller, READ, name)
 
 
+def is_shareable(project: str, workspace: str, name: str) -> bool:
+    """Whether it is a schema of vetted copies of the project, or in one: theirs to see, never to name."""
+    known = configuration.current()
+    catalog = known.workspaces[workspace].shareable_catalog
+    schemas = {f"{catalog}.{share_name(project, audience)}" for audience in known.projects[project].audiences}
+    return catalog is not None and ".".join(name.split(".")[:2]) in schemas
+
+
 def list_page(caller: Caller, workspace: str, schema: str, size: int, token: str | None) -> Page[Model]:
     """A page of the schema's models that are the caller's projects', without aliases."""
     check_visible(caller, Name("schema", workspace, schema))
@@ -89,12 +97,4 @@ def _is_ours(caller: Caller, workspace: str, model: str) -> bool:
 
 
 def _is_shareable(caller: Caller, workspace: str, name: str) -> bool:
-    """Whether it is a schema of vetted copies of the caller's projects, or in one: theirs to see, never to name."""
-    known = configuration.current()
-    catalog = known.workspaces[workspace].shareable_catalog
-    schemas = {
-        f"{catalog}.{share_name(project, audience)}"
-        for project in access.list_projects(caller)
-        for audience in known.projects[project].audiences
-    }
-    return catalog is not None and ".".join(name.split(".")[:2]) in schemas
+    return any(is_shareable(project, workspace, name) for project in access.list_projects(caller))

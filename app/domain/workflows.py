@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from app import durable
-from app.domain import audit
+from app.domain import audit, inventory
 from app.errors import Internal, Problem
 from app.store import locks, transitions
 from app.store import operations as store
@@ -156,3 +156,4 @@ def _succeed(operation_id: str, outcome: Outcome) -> None:
     if operation is not None:
         own = (workflows[operation.kind].table, operation.resource_id, outcome.record)
         end(operation_id, "SUCCEEDED", None, [own, *outcome.others])
+        inventory.hasten(operation.workspaces)

@@ -8,6 +8,7 @@ from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
 from app.store.executor_leases import ExecutorLease
 from app.store.expired_keys import ExpiredKey
+from app.store.inventory import InventoryMark, InventorySnapshot, InventoryVersion
 from app.store.locks import Lock
 from app.store.operations import Operation
 from app.store.publications import Publication
@@ -22,6 +23,9 @@ TABLES = (
     Deployment,
     ExecutorLease,
     ExpiredKey,
+    InventoryMark,
+    InventorySnapshot,
+    InventoryVersion,
     Lock,
     Operation,
     Publication,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +48,12 @@ def list_catalogs(workspace: str, *, page_size: int = 0, page_token: str | None 
     query = {"max_results": page_size, "page_token": page_token}
     with connected(workspace, "listing catalogs") as client:
         return get_page(client, CATALOGS, "catalogs", _as_listed_catalog, **query)
+
+
+def iterate_catalogs(workspace: str) -> Iterator[Catalog]:
+    """Every catalog that Causeway may see, a request a page."""
+    with connected(workspace, "listing catalogs") as client:
+        yield from list(iterate(client, CATALOGS, "catalogs", _as_listed_catalog, max_results=0))
 
 
 def find_catalog(workspace: str, catalog: str) -> Catalog | None:

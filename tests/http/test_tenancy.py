@@ -1,16 +1,18 @@
 """A second project sees and may do nothing of the first's: every route, and every name in every body."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from app.main import create_app
-from app.store import connection, transitions
+from app.store import connection, inventory, transitions
 from app.store.acceptances import Acceptance
 from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
+from app.store.inventory import InventoryVersion
 from app.store.operations import Operation
 from app.store.publications import Publication
 from app.store.records import Record
@@ -101,6 +103,9 @@ def bob(service: Service) -> httpx.Client:
             )
             event = AuditEvent(id=f"evt_{kind}", principal=ALICE, action=f"{kind} requested", project="bikes")
             transitions.insert(operation, record, event)
+        inventory.claim({"dev"}, 300)
+        version = InventoryVersion(project="bikes", workspace="dev", model="main.bikes.demand", version=1)
+        inventory.replace("dev", [version], datetime.now(UTC))
     finally:
         connection.disconnect()
     return service.client(BOB)

@@ -1,0 +1,174 @@
+"""Ten thousand model versions, filtered and paged by one statement over an index; and whose turn it is to look."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, product
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from app.errors import PageTokenInvalid
+from app.store import inventory
+from app.store.database import engine, transaction
+from app.store.inventory import InventorySnapshot, InventoryVersion, Seen
+
+MODELS, VERSIONS = 200, 50
+AT = datetime(2026, 11, 26, 20, 0, tzinfo=UTC)
+
+
+def make_rows(count: int = MODELS * VERSIONS) -> list[InventoryVersion]:
+    """Half of project bikes, half of trains; every 1000th version has an alias, every 500th an endpoint."""
+    return [
+        InventoryVersion(
+            project=("bikes", "trains")[number % 2],
+            workspace="prod",
+            model=f"c.s.m{number % MODELS:03}",
+            version=1 + number // MODELS,
+            state="READY",
+            digest=f"sha256:{number}",
+            aliases=["prod"] if number % 1000 == 0 else [],
+            endpoints=[{"name": f"e{number}", "served_entity": "m"}] if number % 500 == 0 else [],
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.fixture
+def seen(database: str) -> str:
+    """A database with what a look at prod has found."""
+    assert inventory.claim({"prod"}, 300) == "prod"
+    inventory.replace("prod", make_rows(2000), AT)
+    return database
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """What is read meanwhile, with its values."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            seen.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def explain(statement: str, values: Any) -> str:
+    prefix = "EXPLAIN" if engine().dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    with engine().connect() as connection:
+        return "\n".join(str(row) for row in connection.exec_driver_sql(f"{prefix} {statement}", values))
+
+
+def read(projects: list[str], after: str | None = None, size: int = 200, **asked: Any) -> Any:
+    marks = {"alias": asked.pop("alias", None), "endpoint": asked.pop("endpoint", None)}
+    return inventory.list_page(projects, asked, **marks, after=after, size=size)
+
+
+def keys(page: list[Seen]) -> list[tuple[str, str, str, int]]:
+    return [one.version.key for one in page]
+
+
+def check_paging(projects: list[str], asked: dict[str, Any]) -> None:
+    """All rows come once, in order, without sorting them."""
+    found, after = [], None
+    with statements() as read_by:
+        while True:
+            page = read(projects, after, **asked)
+            found += keys(page.items)
+            after = page.after
+            if after is None:
+                break
+    assert len(found) == MODELS * VERSIONS * len(projects) / 2
+    assert all(one < other for one, other in pairwise(found))
+    assert len(read_by) == len(found) / 200
+    # The last page may be sorted: it is small.
+    for statement, values in read_by[:2]:
+        plan = explain(statement, values)
+        assert "inventory_versions" in plan, plan
+        for costly in ("Sort", "TEMP B-TREE", "Seq Scan on inventory_versions", "SCAN inventory_versions"):
+            assert costly not in plan, plan
+
+
+def check_filters() -> None:
+    """Each finds its rows, and reads no others for it."""
+    filters: list[tuple[dict[str, Any], int]] = [
+        ({"model": "c.s.m042"}, 50),
+        ({"alias": "prod"}, 10),
+        ({"endpoint": "e500"}, 1),
+        ({"digest": "sha256:777"}, 1),
+        ({"workspace": "prod", "model": "c.s.m042", "version": 3}, 1),
+        ({"alias": "prod", "endpoint": "e1000"}, 1),
+        ({"state": "FAILED_REGISTRATION"}, 0),
+        ({"workspace": "dev"}, 0),
+    ]
+    for asked, count in filters:
+        with statements() as read_by:
+            page = read(["bikes", "trains"], **asked)
+        assert (len(page.items), page.after) == (count, None), asked
+        assert len(read_by) == 1
+        assert "Seq Scan on inventory_versions" not in explain(*read_by[0]), asked
+    assert read(["bikes"], endpoint="e1000").items[0].as_of == AT
+    assert keys(read(["trains"], alias="prod").items) == []
+
+
+def test_ten_thousand_rows_are_filtered_and_paged_by_one_statement_over_an_index_each(database: str) -> None:
+    assert inventory.claim({"prod"}, 300) == "prod"
+    inventory.replace("prod", make_rows(), AT)
+    with engine().begin() as connection:
+        connection.execute(text("ANALYZE"))
+
+    for projects, asked in product([["bikes"], ["bikes", "trains"]], [{}, {"workspace": "prod"}, {"state": "READY"}]):
+        check_paging(projects, asked)
+    check_filters()
+
+
+def test_a_page_token_that_no_page_gave_out_is_refused(database: str) -> None:
+    for after in ("x", "[]", "{}", '["a", "b", "c", true]', '["a", "b", "\\u0000", 1]', '["a", "b", "\\ud800", 1]'):
+        with pytest.raises(PageTokenInvalid):
+            read(["bikes"], after)
+    with pytest.raises(PageTokenInvalid):
+        read(["bikes"], f'["a", "b", "c", {2**40}]')
+
+
+def test_a_look_replaces_what_was_known_writes_changes_alone_and_an_older_one_nothing(seen: str) -> None:
+    rows = make_rows(2000)
+    gone, moved, kept = rows[0], rows[1000], rows[3]
+    moved.aliases, moved.endpoints = ["staging"], []
+    written: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        written.append(statement.split()[0])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    inventory.replace("prod", [row for row in rows if row is not gone], AT + timedelta(minutes=5))
+    event.remove(Engine, "before_cursor_execute", note)
+
+    assert written.count("DELETE") == 2
+    assert written.count("INSERT") == 2
+    assert keys(read(["bikes"], alias="staging").items) == [moved.key]
+    assert read(["bikes"], endpoint="e1000").items == []
+    assert read(["bikes"], endpoint="e0").items == []
+    assert read(["trains"], digest=kept.digest).items[0].as_of == AT + timedelta(minutes=5)
+    inventory.replace("prod", [], AT + timedelta(minutes=4))
+    assert len(read(["trains"]).items) == 200
+
+
+def test_a_workspaces_turn_is_one_workers_and_a_failed_look_leaves_what_was_known(seen: str) -> None:
+    assert inventory.claim({"prod", "dev"}, 300) == "dev"
+    assert inventory.claim({"prod", "dev"}, 300) is None
+    inventory.hasten(["prod", "nowhere"], 0)
+    inventory.note_failure("prod", "workspace-unavailable")
+
+    assert inventory.claim({"prod", "dev"}, 300) == "prod"
+    assert inventory.claim({"prod", "dev"}, 300) is None
+    found = read(["bikes"], endpoint="e500").items[0]
+    assert (found.as_of, found.version.key) == (AT, ("bikes", "prod", "c.s.m100", 3))
+    with transaction() as session:
+        assert session.get_one(InventorySnapshot, "prod").problem == "workspace-unavailable"
+
+    assert inventory.claim({"dev"}, 300) is None
+    assert read(["bikes", "trains"]).items == []
