@@ -21,6 +21,7 @@ from app.domain import executors, invocations
 from app.domain.workspaces import list_needs
 from app.http import (
     acceptances,
+    approvals,
     audit_events,
     catalogs,
     deployments,
@@ -59,6 +60,7 @@ COLLECTIONS = (
     invocation_routes,
     training_runs,
     publications,
+    approvals,
     acceptances,
     scoring_runs,
     deployments,

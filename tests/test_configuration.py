@@ -52,6 +52,9 @@ def test_the_shipped_schema_describes_a_sound_file() -> None:
         jsonschema.validate(changed("projects", "bikes", "colour", to="red"), schema)
 
 
+AZURE, TO_PROD = ("projects", "bikes", "audiences", "azure"), {"recipients": [{"workspace": "prod"}]}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
@@ -75,6 +78,10 @@ def test_the_shipped_schema_describes_a_sound_file() -> None:
         (("projects", "bikes", "runners", "dev"), "trains-runner-a", "share runner"),
         (("projects", "bikes", "audiences", "azure"), {"recipients": [{}]}, "one of them"),
         (("projects", "bikes", "audiences", "azure"), {"recipients": [{"workspace": "mars"}]}, "mars"),
+        (AZURE, {**TO_PROD, "policy": {"approvals": 2}}, "2 approval(s) are needed, and the project has 1"),
+        (AZURE, {**TO_PROD, "policy": {"metrics": {"rmse": {}}}}, "at_most, at_least or both"),
+        (AZURE, {**TO_PROD, "policy": {"metrics": {"rmse": {"at_most": float("nan")}}}}, "finite"),
+        (AZURE, {**TO_PROD, "policy": {"signature": False}}, "policy.signature"),
     ],
 )
 def test_a_mistake_is_named_where_it_stands(tmp_path: Path, path: tuple[str, ...], value: Any, said: str) -> None:

@@ -15,6 +15,7 @@ from tests.service_process import Service, wait_for_end
 
 REPOSITORY = Path(__file__).parents[1]
 ALICE, BOB, VIEWER = "person:alice@example.test", "person:bob@example.test", "person:viewer@example.test"
+ADA = "person:ada@example.test"
 ADMIN = "person:root@example.test"
 # Nothing listens on the discard port.
 NOWHERE = "http://127.0.0.1:9"
@@ -24,6 +25,8 @@ ACME_SHARES = ["acme_forecasts", "acme_later"]
 READERS = "account users"
 DEADLINE_SECONDS = 120
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
+# What audience guarded asks of a version.
+GUARDED = {"tags": {"team": "bikes", "reviewed": None}, "licence": "required", "approvals": 1, "scan": True}
 Problem = dict[str, Any]
 
 
@@ -140,13 +143,14 @@ class TwoWorkspaces:
 
     def make_configuration(self) -> dict[str, Any]:
         bikes, trains = self._project("bikes", ALICE), self._project("trains", BOB)
-        bikes["roles"]["viewer"] = [VIEWER]
         bikes["partners"] = {"prod": {"acme": {"sharing_identifier": self.identifier("dev"), "shares": ACME_SHARES}}}
+        bikes["roles"] |= {"viewer": [VIEWER], "approver": [ADA, ALICE]}
         bikes["audiences"] |= {
             "both": _to({"workspace": "prod"}, {"sharing_identifier": PARTNER}),
             "second": _to({"workspace": "prod"}),
             "near": _to({"workspace": "lab"}),
             "far": _to({"workspace": "island"}),
+            "guarded": {**_to({"workspace": "prod"}), "policy": GUARDED},
             # For tests that leave an audience's share in disorder.
             **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(16)},
         }

@@ -41,6 +41,7 @@ def _dangling(configuration: Configuration) -> Iterator[str]:
             for workspace in set(getattr(project, part)) - known:
                 yield f"projects.{name}.{part}: workspace {workspace} is not declared"
         yield from _audience_mistakes(name, project, known)
+        yield from _policy_mistakes(name, project)
         yield from _owner_mistakes(name, project, configuration)
 
 
@@ -51,6 +52,15 @@ def _audience_mistakes(name: str, project: Project, known: set[str]) -> Iterator
                 yield f"projects.{name}.audiences.{audience}: name a workspace or a sharing_identifier, one of them"
             elif recipient.workspace is not None and recipient.workspace not in known:
                 yield f"projects.{name}.audiences.{audience}: workspace {recipient.workspace} is not declared"
+
+
+def _policy_mistakes(name: str, project: Project) -> Iterator[str]:
+    approvers = len(set(project.roles.get("approver", [])))
+    for audience, declared in project.audiences.items():
+        needed = declared.policy.approvals
+        if needed > approvers:
+            place = f"projects.{name}.audiences.{audience}.policy"
+            yield f"{place}: {needed} approval(s) are needed, and the project has {approvers} approver(s)"
 
 
 def _owner_mistakes(name: str, project: Project, configuration: Configuration) -> Iterator[str]:

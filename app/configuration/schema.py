@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from app.configuration.secrets import Secret
 
@@ -36,6 +36,9 @@ Volume = Annotated[str, Field(pattern=rf"^{Segment}\.{Segment}\.{Segment}$")]
 SourcePattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+\*?$"), AfterValidator(_prefix_pattern)]
 EndpointPattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\*?$"), AfterValidator(_prefix_pattern)]
 Principal = Annotated[str, Field(pattern=r"^(person|service):[^\s:/]+$")]
+MetricName = Annotated[str, Field(min_length=1, max_length=250)]
+TagName = Annotated[str, Field(min_length=1, max_length=255)]
+TagValue = Annotated[str, Field(max_length=1000)]
 SharingIdentifier = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$")]
 ShareName = Annotated[str, Field(pattern=rf"^{Segment}$", max_length=100)]
 Grantee = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
@@ -113,11 +116,42 @@ class Recipient(Part):
     sharing_identifier: SharingIdentifier | None = None
 
 
+class Threshold(Part):
+    """Bounds of a metric, themselves allowed; at least one of them."""
+
+    at_most: FiniteFloat | None = None
+    at_least: FiniteFloat | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Threshold:
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("name at_most, at_least or both")
+        return self
+
+
+class Policy(Part):
+    """What a version must be like before it is published for the audience."""
+
+    metrics: dict[MetricName, Threshold] = {}
+    """Metrics of the training, each with its bounds."""
+    tags: dict[TagName, TagValue | None] = {}
+    """Tags that the version must have; null allows any value."""
+    signature: Literal[True] = True
+    """A version without a signature is never published; writing it down changes nothing."""
+    approvals: Annotated[int, Field(ge=0, le=10)] = 0
+    """How many approvers, other than whoever asks, must have approved exactly what is to be published."""
+    scan: bool = False
+    """Whether the copy job looks for unsafe pickle code in the version's files."""
+    licence: Literal["required"] | None = None
+    """Whether the version must have a tag `licence`: an SPDX id, or any other words."""
+
+
 class Audience(Part):
     """A named set of recipients that see the same vetted versions."""
 
     recipients: list[Recipient] = Field(min_length=1)
     external: bool = False
+    policy: Policy = Policy()
 
 
 class Partner(Part):

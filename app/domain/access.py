@@ -22,12 +22,16 @@ ROLES = {
     "predict": ("invoker",),
     "score": ("invoker",),
     "train": ("publisher",),
+    "plan-publish": ("publisher", "approver"),
     "publish": ("publisher",),
+    "approve": ("approver",),
     "withdraw": ("publisher",),
     "accept": ("deployer",),
     "give-back": ("deployer",),
     "deploy": ("deployer",),
 }
+
+PERSONS_ONLY = {"approve"}
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,7 @@ def check(caller: Caller, action: str, project: str, *names: Name) -> Project:
     if not _sees(caller, project):
         raise ProjectNotFound(project=project)
     declared = configuration.current().projects[project]
-    allowed = {principal for role in ROLES[action] for principal in declared.roles.get(role, [])}  # type: ignore[call-overload]
-    if caller.principal not in allowed and not (action == READ and is_admin(caller)):
+    if not may(caller.principal, action, project) and not (action == READ and is_admin(caller)):
         role = "or ".join(f"{role} " for role in ROLES[action]).strip()
         raise PermissionDenied(principal=caller.principal, action=action, project=project, role=role)
     for name in names:
@@ -106,6 +109,20 @@ def check(caller: Caller, action: str, project: str, *names: Name) -> Project:
         if not declares(project, name):
             raise NotInProject(project=project, kind=name.kind, name=name.name, workspace=name.workspace)
     return declared
+
+
+def may(principal: str, action: str, project: str) -> bool:
+    """Whether a role in the project lets the principal do `action`; some things are for persons alone."""
+    declared = configuration.current().projects.get(project)
+    if declared is None or (action in PERSONS_ONLY and not principal.startswith("person:")):
+        return False
+    return any(principal in declared.roles.get(role, []) for role in ROLES[action])  # type: ignore[call-overload]
+
+
+def find_owner(principal: str) -> str | None:
+    """The person who answers for a service account; None for a person, and for one that is not declared."""
+    account = configuration.current().principals.get(principal)
+    return account.owner if account is not None else None
 
 
 def check_live(caller: Caller, action: str, name: Name) -> str:

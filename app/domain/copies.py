@@ -29,14 +29,18 @@ def lock(workspace: str, published_model: str, model: str, version: int) -> str:
     return f"{workspace}/models/{published_model}/copies/{model}/{version}"
 
 
-def make_job(operation_id: str, request: dict[str, Any]) -> Job:
-    """The job that copies the version of a publish request. It loads nothing, and so runs as control itself."""
+def make_job(operation_id: str, request: dict[str, Any], scan: bool) -> Job:
+    """The job that copies the version of a publish request. It loads nothing, and so runs as control itself.
+
+    With `scan` it copies nothing that would run unsafe code when it is unpickled.
+    """
     source = {"model": request["model"], "version": request["version"]}
     parameters = {
         "operation_id": operation_id,
         "source": source,
         "target": {"model": request["published_model"]},
         "comment": _comment(request),
+        "scan": scan,
         "tags": {"causeway_project": request["project"], "causeway_audience": request["audience"]},
     }
     return Job(

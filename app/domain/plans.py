@@ -30,11 +30,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """Checks passed, changes to come, and who would see what; `digest` stands for exactly that."""
+    """Checks passed, changes to come, and who would see what; `digest` stands for exactly that.
+
+    `subject_digest` is what others have to approve first, where they have to.
+    """
 
     checks: list[Check]
     changes: list[Change]
     readers: list[str] = field(default_factory=list)
+    subject_digest: str | None = None
 
     @property
     def digest(self) -> str:

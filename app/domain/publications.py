@@ -7,13 +7,15 @@ from typing import Any
 
 from app import configuration, durable
 from app.configuration import share_name
-from app.domain import audiences, copies, jobs, model_versions
+from app.domain import audiences, copies, jobs, model_versions, vetting
 from app.domain.access import Caller, Name, check, check_active
 from app.domain.audiences import Member
 from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
+from app.domain.vetting import Asked, Vetted
 from app.domain.workflows import Outcome, Work, register
 from app.errors import (
+    CopyFailed,
     Problem,
     SharingUnavailable,
     WorkspaceRoleMismatch,
@@ -24,7 +26,8 @@ from app.store.publications import Publication as Publication
 from app.workspaces import catalogs, metastores, models, shares
 from app.workspaces.shares import Share
 
-SHARE = "ensure the share"
+PUBLISH, PLAN = "publish", "plan-publish"
+VET, SHARE = "hold the version to the policy", "ensure the share"
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,20 @@ class Publishing:
     shared_as: str
     volume: str
 
+    @property
+    def asked(self) -> Asked:
+        """What was asked for, without what follows from it."""
+        return Asked(self.project, self.workspace, self.model, self.version, self.audience)
 
-def make(caller: Caller, project: str, workspace: str, model: str, version: int, audience: str) -> Publishing:
-    """The publishing with its derived names, once the names in it are known to be the project's."""
-    check(caller, "publish", project, Name("model", workspace, model))
+
+def make(
+    caller: Caller, project: str, workspace: str, model: str, version: int, audience: str, action: str = PUBLISH
+) -> Publishing:
+    """The publishing with its derived names, once the names in it are known to be the project's.
+
+    With `action` PLAN, whoever may look at what would be published: approvers do so before they approve.
+    """
+    check(caller, action, project, Name("model", workspace, model))
     audiences.get(project, audience)
     configured = configuration.current().workspaces[workspace]
     if configured.shareable_catalog is None:
@@ -63,6 +76,10 @@ def make(caller: Caller, project: str, workspace: str, model: str, version: int,
 
 def plan(caller: Caller, publishing: Publishing) -> Plan:
     """Look at the version, the names and the live share; raises the problem of whatever is not in order."""
+    return _look(publishing)[0]
+
+
+def _look(publishing: Publishing) -> tuple[Plan, Vetted]:
     audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
     check_active(*_list_workspaces(publishing))
     columns = _check_version(publishing)
@@ -71,22 +88,28 @@ def plan(caller: Caller, publishing: Publishing) -> Plan:
     _check_reach(publishing, members)
     share = shares.find_own_share(publishing.workspace, publishing.share)
     readers = _compare(publishing, share, members) if share else []
-    return Plan(
+    vetted = vetting.look(publishing.asked)
+    made = Plan(
         checks=[
             Check("names are the project's", f"{publishing.model}, {publishing.audience}"),
             Check("version is READY and has a signature", columns),
             Check("share and audience match", f"readers {', '.join(readers) or 'none'}"),
+            *vetted.list_checks(),
         ],
         changes=_list_changes(publishing, share, members, readers),
         readers=sorted(member.name or str(member.workspace or member.sharing_identifier) for member in members),
+        subject_digest=vetted.subject.digest if vetted.subject else None,
     )
+    return made, vetted
 
 
 def begin(
     caller: Caller, key: Key, publishing: Publishing, plan_digest: str | None, on_conflict: str = REJECT
 ) -> Operation:
-    """Check as `plan` does, then accept the publication."""
-    require(plan(caller, publishing), plan_digest)
+    """Check as `plan` does, and that others have approved it where they must; then accept the publication."""
+    made, vetted = _look(publishing)
+    require(made, plan_digest)
+    vetting.require_approvals(vetted, caller.principal)
     record = Publication(
         id=key.record_id("pub"),
         project=publishing.project,
@@ -108,17 +131,25 @@ def _undo(operation: Operation) -> None:
     copies.remove_unfinished(operation.request, operation.upstream_run)
 
 
-@register("publish", Publication, undo=_undo)
+def _keep(error: dict[str, Any]) -> dict[str, Any]:
+    return {"outcome": {"findings": error["findings"]}} if "findings" in error else {}
+
+
+@register("publish", Publication, undo=_undo, keep=_keep)
 async def publish(work: Work) -> Outcome:
     """Copy the version by a job in its workspace, prove the copy, and have exactly the audience see it.
 
     The comparison comes before the copy: a copy in a model that is shared already is seen as soon as it is there.
     """
     publishing = Publishing(**work.request)
+    vetted = await durable.step(VET, vetting.hold, publishing.asked, work.principal)
     await durable.step(SHARE, _ensure_share, publishing)
     await durable.step("compare the share with the audience", _check_share, publishing, work.resource_id)
     await durable.step("ensure the schema of shareable models", _ensure_schema, publishing)
-    copy = await jobs.run(work, copies.make_job(work.id, work.request))
+    try:
+        copy = await jobs.run(work, copies.make_job(work.id, work.request, scan=vetted["scan"]))
+    except CopyFailed as problem:
+        raise vetting.explain(problem, publishing.asked) from problem
     try:
         await durable.step("prove the copy", copies.prove, publishing.workspace, publishing.published_model, copy)
         shared_as = await durable.step("ensure the model in the share", _ensure_model, publishing)
@@ -127,7 +158,7 @@ async def publish(work: Work) -> Outcome:
         await durable.step("read it all back", _read_back, publishing, copy["version"])
     except Problem as problem:
         raise await _taken_back(publishing, copy["version"], problem) from problem
-    found = {"files": copy["files"], "mlflow": copy["mlflow"], "reused": copy["reused"]}
+    found = {"files": copy["files"], "mlflow": copy["mlflow"], "reused": copy["reused"], **vetted}
     record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"]}
     return Outcome({**record, "outcome": {**found, "shared_as": shared_as, "recipients": members}})
 

@@ -41,20 +41,23 @@ class Outcome:
 
 Body = Callable[[Work], Awaitable[Outcome]]
 Undo = Callable[[Operation], None]
+Keep = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Workflow:
     """A kind of operation: its record's table, the engine's workflow, and what a bad end does to the record.
 
-    `failed` None gives the record the state in which the operation ended. `undo` takes away what a cancelled operation
-    would leave for others to see; it converges, and may raise a retryable problem while the job run is still ending.
+    `failed` None gives the record the state in which the operation ended, and what `keep` makes of the problem. `undo`
+    takes away what a cancelled operation would leave for others to see; it converges, and may raise a retryable problem
+    while the job run is still ending.
     """
 
     kind: str
     table: type[Record]
     failed: dict[str, Any] | None
     undo: Undo | None
+    keep: Keep | None
 
     @property
     def name(self) -> str:
@@ -66,16 +69,21 @@ workflows: dict[str, Workflow] = {}
 
 
 def register(
-    kind: str, table: type[Record], failed: dict[str, Any] | None = None, undo: Undo | None = None
+    kind: str,
+    table: type[Record],
+    failed: dict[str, Any] | None = None,
+    undo: Undo | None = None,
+    keep: Keep | None = None,
 ) -> Callable[[Body], Workflow]:
     """Make `body` the workflow of the operations of `kind`; the kind is stored, so it never changes.
 
     A problem that the body raises ends the operation as FAILED, and the record too. An operation on an existing record
-    gives `failed` {}: what others in line made of it stands. One that others see before it has ended gives `undo`.
+    gives `failed` {}: what others in line made of it stands. One that others see before it has ended gives `undo`, and
+    one whose bad end finds out what outlives the operation gives `keep`: what of the problem the record keeps.
     """
 
     def wrap(body: Body) -> Workflow:
-        made = Workflow(kind, table, failed, undo)
+        made = Workflow(kind, table, failed, undo, keep)
 
         @durable.workflow(made.name)
         async def run(operation_id: str) -> None:
@@ -112,7 +120,9 @@ def end(operation_id: str, state: str, error: dict[str, Any] | None, changes: Ch
         return
     made = workflows[operation.kind]
     if changes is None:
-        changes = [(made.table, operation.resource_id, made.failed if made.failed is not None else {"state": state})]
+        kept = made.keep(error) if made.keep is not None and error is not None else {}
+        record = made.failed if made.failed is not None else {"state": state, **kept}
+        changes = [(made.table, operation.resource_id, record)]
     code = {"code": error["code"]} if error else {}
     action = f"{operation.kind} {state.lower()}"
     event = audit.event(operation.principal, action, operation.project, operation.resource_id, operation.id, **code)

@@ -44,6 +44,7 @@ from app.errors.requests import (
     WorkspaceNotFound,
 )
 from app.errors.states import (
+    ApprovalMissing,
     AudienceMismatch,
     AudienceUnknown,
     CatalogNameTaken,
@@ -56,11 +57,13 @@ from app.errors.states import (
     OperationInProgress,
     OperationNotRetryable,
     PlanStale,
+    PolicyUnmet,
     PublishedNameTaken,
     RateLimited,
     RecordNotActive,
     ShareNameTaken,
     SignatureMissing,
+    SubjectChanged,
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
@@ -95,6 +98,7 @@ from app.errors.upstream import (
 
 __all__ = [
     "AlreadyExists",
+    "ApprovalMissing",
     "AudienceMismatch",
     "AudienceUnknown",
     "BodyTooLarge",
@@ -138,6 +142,7 @@ __all__ = [
     "PageTokenInvalid",
     "PermissionDenied",
     "PlanStale",
+    "PolicyUnmet",
     "PredictionRejected",
     "PrincipalUnknown",
     "Problem",
@@ -157,6 +162,7 @@ __all__ = [
     "SignatureMissing",
     "SmokeFailed",
     "StateProblem",
+    "SubjectChanged",
     "TokenRefused",
     "TrainingFailed",
     "Unauthenticated",

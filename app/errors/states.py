@@ -31,6 +31,33 @@ class PlanStale(StateProblem):
     template = "The plan {plan_digest} no longer describes what would happen. Make a new plan and look at it."
 
 
+class SubjectChanged(StateProblem):
+    """What somebody wants to approve is no longer what would be done."""
+
+    code, title = "subject-changed", "What was to be approved has changed"
+    template = "{subject_digest} is not what would be done now: that is {found}. Look at a new plan, and approve that."
+
+
+class ApprovalMissing(StateProblem):
+    """Too few others have approved exactly what is asked for; an approval of anything else does not count."""
+
+    code, title = "approval-missing", "An approval is missing"
+    template = (
+        "{subject_digest} has {given} of {needed} approvals by others than {principal}. "
+        "Have an approver POST it to /v1/approvals."
+    )
+
+
+class PolicyUnmet(StateProblem):
+    """The version does not meet the audience's policy; `unmet` lists every rule with what was seen and is needed."""
+
+    code, title = "policy-unmet", "The policy is not met"
+    template = (
+        "Version {version} of {model} does not meet the policy of audience {audience}: {difference}. "
+        "Mend the version, or have the policy changed."
+    )
+
+
 class ModelVersionNotReady(StateProblem):
     """Only a READY version can be copied, shared, scored or served."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
@@ -15,6 +15,7 @@ from app.domain.operations import Key, Operation
 from app.domain.plans import Plan
 from app.domain.publications import Publication, Publishing
 from app.errors import (
+    ApprovalMissing,
     AudienceMismatch,
     AudienceUnknown,
     LinkNotDeclared,
@@ -22,6 +23,7 @@ from app.errors import (
     ModelVersionNotReady,
     PageTokenInvalid,
     PlanStale,
+    PolicyUnmet,
     ProjectNotFound,
     PublishedNameTaken,
     RecordNotActive,
@@ -48,11 +50,13 @@ from app.http.conventions.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["publications"])
 OWN = (
+    ApprovalMissing,
     AudienceMismatch,
     AudienceUnknown,
     LinkNotDeclared,
     ModelVersionNotFound,
     ModelVersionNotReady,
+    PolicyUnmet,
     ProjectNotFound,
     PublishedNameTaken,
     ShareNameTaken,
@@ -62,6 +66,18 @@ OWN = (
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
+UNKNOWN: dict[str, Any] = {
+    "shared_as": None,
+    "recipients": [],
+    "files": [],
+    "policy": [],
+    "scan": None,
+    "findings": [],
+    "approved_by": [],
+    "subject_digest": None,
+    "mlflow": None,
+}
+"""What a publication says until it knows better."""
 
 
 class PublicationRequest(Body):
@@ -116,6 +132,24 @@ class CopiedFile(Answer):
     sha256: str
 
 
+class PolicyRule(Answer):
+    """A rule of the audience's policy, as it was judged before the version was copied."""
+
+    rule: str = Field(examples=["metrics.rmse"])
+    seen: str
+    needed: str
+    met: bool
+
+
+class UnsafeCode(Answer):
+    """What unpickling a file of the version would import."""
+
+    file: str
+    imported: str = Field(examples=["posix.system"])
+    severity: str
+    """`dangerous`, or `unreadable` for a pickle that nobody can read to its end; others may come."""
+
+
 class PublicationBody(Answer):
     """A model version for one audience."""
 
@@ -136,6 +170,18 @@ class PublicationBody(Answer):
     """Who sees it; empty until it is published."""
     files: list[CopiedFile]
     """The manifest; empty until the copy is there."""
+    policy: list[PolicyRule]
+    """The rules that it was held to; empty where its audience has none, and until they are judged."""
+    scan: bool | None
+    """Whether its files were looked at for unsafe pickle code; null until it is published."""
+    findings: list[UnsafeCode]
+    """The unsafe code for which it was not published."""
+    approved_by: list[str]
+    """Who else had approved exactly this."""
+    subject_digest: str | None
+    """What they approved; null where nobody had to."""
+    mlflow: str | None
+    """The version of mlflow that made the copy; null until it is there."""
     created_by: str
     created_at: Time
     updated_at: Time
@@ -209,19 +255,20 @@ async def delete_publication(
 
 
 def _plan(caller: Caller, body: PublicationRequest) -> Plan:
-    return publications.plan(caller, _publishing(caller, body))
+    return publications.plan(caller, _publishing(caller, body, publications.PLAN))
 
 
 def _begin(caller: Caller, key: Key, body: PublicationRequest) -> Operation:
     return publications.begin(caller, key, _publishing(caller, body), body.plan_digest, body.on_conflict)
 
 
-def _publishing(caller: Caller, body: PublicationRequest) -> Publishing:
-    return publications.make(caller, body.project, body.workspace, body.model, body.version, body.audience)
+def _publishing(caller: Caller, body: PublicationRequest, action: str = publications.PUBLISH) -> Publishing:
+    names = (body.project, body.workspace, body.model, body.version, body.audience)
+    return publications.make(caller, *names, action=action)
 
 
 def _render(record: Publication) -> PublicationBody:
     source = SourceVersion(workspace=record.workspace, model=record.model, version=record.version)
     published = PublishedVersion(model=record.published_model, version=record.published_version)
-    found = {"shared_as": None, "recipients": [], "files": [], **record.outcome}
+    found = {**UNKNOWN, **record.outcome}
     return PublicationBody.model_validate({**record.model_dump(), **found, "source": source, "published": published})

@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from app.store.acceptances import Acceptance
 from app.store.api_keys import ApiKey
+from app.store.approvals import Approval
 from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
 from app.store.executor_leases import ExecutorLease
@@ -19,6 +20,7 @@ from app.store.training_runs import TrainingRun
 TABLES = (
     Acceptance,
     ApiKey,
+    Approval,
     AuditEvent,
     Deployment,
     ExecutorLease,

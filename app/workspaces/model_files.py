@@ -5,15 +5,17 @@ Nothing here loads a model: a model is somebody else's program.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
 from app.errors import WorkspaceFault
 from app.workspaces import files
+from app.workspaces.files import FolderEntry
 
 LIMIT_BYTES = 4 * 1024 * 1024
 
@@ -76,6 +78,30 @@ def find_input_example(workspace: str, model: str, version: int) -> dict[str, An
         return None
     content = files.find_content(workspace, _path(model, version, path), limit_bytes=LIMIT_BYTES)
     return None if content is None else _parse(json.loads, content, workspace, path)
+
+
+def list_files(workspace: str, model: str, version: int) -> list[FolderEntry]:
+    """Every file of the version with its size, by its path below the version's own folder; raises `DataNotFound`."""
+    root = _path(model, version, "")
+    found: list[FolderEntry] = []
+    waiting = [root.rstrip("/")]
+    while waiting:
+        for entry in files.list_folder(workspace, waiting.pop()):
+            if entry.is_folder:
+                waiting.append(entry.path)
+            else:
+                found.append(replace(entry, path=entry.path.removeprefix(root)))
+    return sorted(found, key=lambda entry: entry.path)
+
+
+def list_plain_digests(workspace: str, model: str, version: int) -> dict[str, str]:
+    """The SHA-256 of the version's small plain files that are there: what it says of itself and what it needs."""
+    digests = {}
+    for name in ("MLmodel", "requirements.txt"):
+        content = files.find_content(workspace, _path(model, version, name), limit_bytes=LIMIT_BYTES)
+        if content is not None:
+            digests[name] = hashlib.sha256(content).hexdigest()
+    return digests
 
 
 def _path(model: str, version: int, name: str) -> str:

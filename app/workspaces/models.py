@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -34,7 +34,10 @@ class Model:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A version; `state` is the platform's word, READY when usable; `aliases` is None where they are not listed."""
+    """A version; `state` is the platform's word, READY when usable.
+
+    `aliases` and `tags` are None where they are not listed; `id` is the registry's own, which no later version gets.
+    """
 
     model: str
     version: int
@@ -45,6 +48,8 @@ class ModelVersion:
     source: str | None
     created_by: str | None
     created_at: datetime | None
+    id: str | None = None
+    tags: dict[str, str] | None = None
 
 
 def list_models(workspace: str, schema: str, *, page_size: int, page_token: str | None = None) -> Page[Model]:
@@ -81,10 +86,14 @@ def iterate_versions(workspace: str, model: str) -> Iterator[ModelVersion]:
 
 
 def get_version(workspace: str, model: str, version: int) -> ModelVersion:
-    """The version with its aliases; raises `ModelVersionNotFound`."""
+    """The version with its aliases and tags; raises `ModelVersionNotFound`."""
     with connected(workspace, f"reading version {version} of {model}", _missing(workspace, model, version)) as client:
-        found = client.model_versions.get(model, version, include_aliases=True)
-    return _as_version(found, sorted(_read_aliases(found.aliases)))
+        # The SDK's class leaves the tags out of what the platform answers [MLF].
+        path, query = f"{MODELS}/{model}/versions/{version}", {"include_aliases": True}
+        answer: Any = client.api_client.do("GET", path, query=query, headers={"Accept": "application/json"})
+    found = ModelVersionInfo.from_dict(answer)
+    tags = {str(tag["key"]): str(tag.get("value") or "") for tag in answer.get("tags") or []}
+    return replace(_as_version(found, sorted(_read_aliases(found.aliases))), tags=tags)
 
 
 def find_version(workspace: str, model: str, version: int) -> ModelVersion | None:
@@ -178,4 +187,5 @@ def _as_version(found: ModelVersionInfo, aliases: list[str] | None) -> ModelVers
         source=found.source,
         created_by=found.created_by,
         created_at=as_time(found.created_at),
+        id=found.id,
     )

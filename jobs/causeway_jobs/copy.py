@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from causeway_jobs import folders, manifest
+from causeway_jobs import folders, manifest, scan
 from causeway_jobs.folders import Refusal
 from causeway_jobs.manifest import File
 
@@ -28,7 +28,7 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
     """Make, or find, the copy that `parameters.json` asks for and return the content of `result.json`.
 
     Safe to repeat: an earlier try with the same source and digest is reused, broken ones are removed.
-    Raises `Refusal` with `source-missing`, `source-not-ready` or `copy-differs`.
+    Raises `Refusal` with `source-missing`, `source-not-ready`, `unsafe-code` or `copy-differs`.
     """
     mlflow.set_tracking_uri("databricks")
     mlflow.set_registry_uri("databricks-uc")
@@ -39,6 +39,9 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
         files = manifest.download(source["model"], str(source["version"]), Path(folder))
         digest = manifest.digest(files)
         folders.progress(f"source has {len(files)} files, {digest}")
+        if parameters.get("scan"):
+            _check_code(Path(folder), source)
+        requirements = _read_requirements(Path(folder))
         _ensure_model(client, target)
         earlier, removed = _settle_earlier_tries(client, source, target, digest)
         version = earlier or _create(client, parameters, digest, folder)
@@ -53,6 +56,7 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
         "reused": earlier is not None,
         "removed": [int(number) for number in removed],
         "mlflow": installed("mlflow"),
+        "requirements": requirements,
     }
 
 
@@ -64,6 +68,20 @@ def _check_source(source: dict[str, Any]) -> None:
     if found.status != "READY":
         detail = f"{name} is {found.status}. Only a version that is READY can be copied."
         raise Refusal("source-not-ready", detail, source=source, status=found.status)
+
+
+def _check_code(folder: Path, source: dict[str, Any]) -> None:
+    findings = scan.list_findings(folder)
+    if findings:
+        detail = f"Loading {source['model']} version {source['version']} might run unsafe code. Nothing was copied."
+        raise Refusal("unsafe-code", detail, findings=findings)
+
+
+def _read_requirements(folder: Path) -> list[str]:
+    """The lines of the version's own requirements.txt that are no remarks; none where it has none."""
+    path = folder / "requirements.txt"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _ensure_model(client: MlflowClient, target: str) -> None:

@@ -20,6 +20,9 @@ def make_configuration() -> dict[str, Any]:
         secret = {"type": "pat", "token": {"env": "TEST_TOKEN"}}
         return {"host": NOWHERE, "cloud": cloud, "auth": secret, "volume": "causeway.control.files"}
 
+    def persons(role: str, team: tuple[str, ...]) -> list[str]:
+        return [one for one in team if role != "approver" or one != ROBOT]
+
     def project(name: str, *team: str) -> dict[str, Any]:
         return {
             "runners": {"dev": f"{name}-runner-a", "prod": f"{name}-runner-b"},
@@ -27,7 +30,7 @@ def make_configuration() -> dict[str, Any]:
             "sources": {"dev": [f"main.{name}.*"]},
             "endpoints": {"prod": [f"{name}-*"]},
             "audiences": {"azure": {"recipients": [{"workspace": "prod"}]}},
-            "roles": {role: list(team) for role in ("publisher", "deployer", "invoker")},
+            "roles": {role: persons(role, team) for role in ("approver", "publisher", "deployer", "invoker")},
         }
 
     bikes = project("bikes", ALICE, ROBOT)

@@ -66,6 +66,14 @@ OWN: dict[str, dict[str, Any]] = {
         "max_trials": 2,
     },
     "/v1/publications": {"workspace": "dev", "model": "main.trains.delay", "version": 1, "audience": "azure"},
+    "/v1/approvals": {
+        "action": "publish",
+        "workspace": "dev",
+        "model": "main.trains.delay",
+        "version": 1,
+        "audience": "azure",
+        "subject_digest": f"sha256:{'0' * 64}",
+    },
     "/v1/acceptances": {"workspace": "prod", "provider": {"workspace": "dev"}, "audience": "azure"},
     "/v1/scoring-runs": {"workspace": "dev", "model": "main.trains.delay", "version": 1, "rows": [{"x": 1}]},
     "/v1/deployments": {
@@ -78,6 +86,7 @@ OWN: dict[str, dict[str, Any]] = {
 STRANGE: dict[str, dict[str, Any]] = {
     "/v1/training-runs": {"data": "/Volumes/main/bikes/files/x.csv", "model": "main.bikes.demand"},
     "/v1/publications": {"model": "main.bikes.demand"},
+    "/v1/approvals": {"model": "main.bikes.demand"},
     "/v1/acceptances": {"catalog": "causeway_bikes_azure"},
     "/v1/scoring-runs": {"model": "main.bikes.demand"},
     "/v1/deployments": {"endpoint": "bikes-demand", "model": "causeway_bikes_azure.bikes.demand"},

@@ -57,13 +57,13 @@ def test_the_pins_of_a_job_are_lines_of_the_lock_for_this_python_and_others(job:
 def test_scoring_imports_nothing_but_what_every_mlflow_model_brings_along() -> None:
     program = (
         "import sys\n"
-        "for name in ('sklearn', 'lightgbm', 'flaml', 'xgboost', 'matplotlib', 'threadpoolctl'):\n"
+        "for name in ('sklearn', 'lightgbm', 'flaml', 'xgboost', 'matplotlib', 'threadpoolctl', 'picklescan'):\n"
         "    sys.modules[name] = None\n"
-        "import causeway_jobs.score, causeway_jobs.copy\n"
+        "import causeway_jobs.score\n"
         "print(sorted(name for name in sys.modules if name.startswith('causeway_jobs.')))"
     )
     environment = {**os.environ, "PYTHONPATH": str(JOBS)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == str([f"causeway_jobs.{name}" for name in ("copy", "folders", "manifest", "score")]), (
+    assert done.stdout.strip() == str([f"causeway_jobs.{name}" for name in ("folders", "manifest", "score")]), (
         done.stderr
     )

@@ -33,6 +33,8 @@ class PlanBody(Response):
     changes: list[PlanChange]
     readers: list[str]
     """The recipients that would see what is published; empty elsewhere."""
+    subject_digest: str | None
+    """Stands for exactly what has to be approved by others first; null where nothing has to be."""
     digest: str
     """Stands for exactly this plan: send it as `plan_digest` to be refused when the world has moved since."""
 

@@ -1,0 +1,85 @@
+"""Is a version let out of the house? The audience's policy and the approvals of others, looked at together.
+
+Asked by a plan, when a publication is accepted, and once more before anything of it is copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.domain import approvals, audiences, policies
+from app.domain.approvals import Subject
+from app.domain.plans import Check
+from app.domain.policies import Rule
+from app.errors import CopyFailed, PolicyUnmet
+
+UNSAFE = "unsafe-code"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which version is to be published for which audience."""
+
+    project: str
+    workspace: str
+    model: str
+    version: int
+    audience: str
+
+
+@dataclass(frozen=True)
+class Vetted:
+    """What looking found: every rule, and what others have to approve (None: nothing)."""
+
+    rules: list[Rule]
+    subject: Subject | None
+    approvals_needed: int
+    scan: bool
+
+    def list_checks(self) -> list[Check]:
+        """The rules as a plan lists them. How many have approved is left out: the plan stays the same when they do."""
+        checks = [rule.as_check() for rule in self.rules]
+        if self.scan:
+            checks.append(
+                Check("policy: scan", "the copy job looks for unsafe pickle code, and copies nothing with it")
+            )
+        if self.subject is not None:
+            needed = f"{self.approvals_needed} by others than whoever publishes, for {self.subject.digest}"
+            checks.append(Check("policy: approvals", needed))
+        return checks
+
+
+def look(asked: Asked) -> Vetted:
+    """Judge the version as it is now; raises `PolicyUnmet` that lists every rule that is not met."""
+    policy = audiences.get(asked.project, asked.audience).policy
+    rules = policies.judge(asked.project, asked.audience, asked.workspace, asked.model, asked.version)
+    policies.require(asked.model, asked.version, asked.audience, rules)
+    subject = approvals.get_publication_subject(**asdict(asked)) if policy.approvals else None
+    return Vetted(rules, subject, policy.approvals, policy.scan)
+
+
+def hold(asked: Asked, principal: str) -> dict[str, Any]:
+    """Judge the version and count the approvals of others; answers what the publication keeps of it.
+
+    Raises `PolicyUnmet`, and `ApprovalMissing` when the world has moved since it was approved.
+    """
+    vetted = look(asked)
+    given = require_approvals(vetted, principal)
+    subject_digest = vetted.subject.digest if vetted.subject else None
+    rules = [asdict(rule) for rule in vetted.rules]
+    return {"policy": rules, "approved_by": given, "subject_digest": subject_digest, "scan": vetted.scan}
+
+
+def explain(problem: CopyFailed, asked: Asked) -> CopyFailed | PolicyUnmet:
+    """`problem`, as `PolicyUnmet` with one rule an import where the copy job has found unsafe code."""
+    if problem.fields.get("reason") != UNSAFE:
+        return problem
+    return policies.explain_findings(asked.model, asked.version, asked.audience, problem.fields["findings"])
+
+
+def require_approvals(vetted: Vetted, principal: str) -> list[str]:
+    """The others who have approved exactly this; raises `ApprovalMissing` when they are too few."""
+    if vetted.subject is None:
+        return []
+    return approvals.require(vetted.subject, principal, vetted.approvals_needed)

@@ -1,0 +1,108 @@
+"""Policy before publishing, through the API: every unmet rule at once, approvals of others, and unsafe code found."""
+
+import os
+import pickle
+from typing import Any
+
+import pytest
+
+from tests.two_workspaces import ADA, ALICE, BOB, VIEWER, TwoWorkspaces, failed, problem
+
+pytestmark = pytest.mark.xdist_group("sharing")
+GOOD = {"team": "bikes", "reviewed": "2026-11-26", "licence": "Apache-2.0"}
+
+
+class Hostile:
+    """Runs a program as it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return (os.system, ("true",))
+
+
+def add_version(world: TwoWorkspaces, model: str, tags: dict[str, str], **files: bytes) -> int:
+    """A version with these tags, and these files beside its own (`model_pkl` is `model.pkl`)."""
+    version, base = world.version(model, ready=False), "/api/2.0/mlflow/unity-catalog/model-versions"
+    for name, content in files.items():
+        path = f"/api/2.0/fs/files/Models/{model.replace('.', '/')}/{version}/{name.replace('_', '.')}"
+        assert world.sandbox.call("dev", "PUT", path, data=content).status_code == 204
+    known = {"name": model, "version": str(version)}
+    assert world.sandbox.call("dev", "POST", f"{base}/finalize", json=known).status_code == 200
+    for key, value in tags.items():
+        world.sandbox.call("dev", "POST", f"{base}/set-tag", json={**known, "key": key, "value": value})
+    return version
+
+
+def ask(model: str, version: int) -> dict[str, Any]:
+    return {"project": "bikes", "workspace": "dev", "audience": "guarded", "model": model, "version": version}
+
+
+def approve(world: TwoWorkspaces, who: str, asked: dict[str, Any], digest: str) -> Any:
+    body = {**asked, "action": "publish", "subject_digest": digest}
+    return world.service.client(who).post("/v1/approvals", json=body)
+
+
+def test_a_version_that_breaks_the_policy_is_told_every_rule_at_once(world: TwoWorkspaces) -> None:
+    model = world.model()
+    version = add_version(world, model, {"team": "trains"})
+
+    for path in ("publications", "publications:plan"):
+        found = problem(world.post(path, ask(model, version)), 409, "policy-unmet")
+        assert [(one["rule"], one["seen"]) for one in found["unmet"]] == [
+            ("tags.reviewed", "missing"),
+            ("tags.team", "'trains'"),
+            ("licence", "missing"),
+        ]
+        assert all(one["needed"] for one in found["unmet"])
+    assert world.alice.get("/v1/publications", params={"model": model}).json()["items"] == []
+
+
+def test_only_the_approval_of_somebody_else_for_exactly_this_lets_a_version_out(world: TwoWorkspaces) -> None:
+    model = world.model()
+    asked, other = ask(model, add_version(world, model, GOOD)), ask(model, add_version(world, model, GOOD))
+    # The approver looks at the same plan before approving; it stays the same when somebody has.
+    plan = world.service.client(ADA).post("/v1/publications:plan", json=asked).json()
+    digest = plan["subject_digest"]
+    assert {"policy: approvals", "policy: scan", "policy: licence", "policy: tags.team"} <= {
+        check["name"] for check in plan["checks"]
+    }
+    missing = problem(world.post("publications", asked), 409, "approval-missing")
+    assert (missing["subject_digest"], missing["given"], missing["needed"]) == (digest, 0, 1)
+
+    problem(approve(world, VIEWER, asked, digest), 403, "permission-denied")
+    problem(approve(world, BOB, asked, digest), 404, "project-not-found")
+    problem(approve(world, ADA, other, digest), 409, "subject-changed")
+    problem(world.post("publications", asked, client=world.service.client(ADA)), 403, "permission-denied")
+    assert approve(world, ALICE, asked, digest).status_code == 201
+    problem(world.post("publications", asked), 409, "approval-missing")
+    first, again = (approve(world, ADA, asked, digest) for _ in range(2))
+    assert (first.status_code, first.json()) == (201, again.json())
+
+    # The files of another version, and so another digest.
+    assert problem(world.post("publications", other), 409, "approval-missing")["subject_digest"] != digest
+    record = world.record(world.post("publications", {**asked, "plan_digest": plan["digest"]}))
+    assert (record["approved_by"], record["subject_digest"]) == ([ADA], digest)
+    assert {rule["rule"] for rule in record["policy"]} == {"tags.team", "tags.reviewed", "licence"}
+    assert (record["scan"], record["findings"]) == (True, [])
+
+    listed = {"subject_digest": digest}
+    assert {one["principal"] for one in world.alice.get("/v1/approvals", params=listed).json()["items"]} == {ADA, ALICE}
+    assert world.service.client(BOB).get("/v1/approvals", params=listed).json()["items"] == []
+    events = world.alice.get("/v1/audit-events", params={"principal": ADA}).json()["items"]
+    assert [one["details"]["subject_digest"] for one in events if one["action"] == "publish approved"] == [digest]
+
+
+def test_a_pickle_that_runs_a_program_is_found_before_anything_of_it_is_copied(world: TwoWorkspaces) -> None:
+    model = world.model()
+    asked = ask(model, add_version(world, model, GOOD, model_pkl=pickle.dumps(Hostile()), model_dat=b"\x80\x04."))
+    digest = world.alice.post("/v1/publications:plan", json=asked).json()["subject_digest"]
+    assert approve(world, ADA, asked, digest).status_code == 201
+
+    operation = world.end(world.post("publications", asked))
+
+    found = failed(operation, "policy-unmet")
+    assert [one["rule"] for one in found["unmet"]] == ["unsafe-code"]
+    record = world.alice.get(operation["resource"]["url"]).json()
+    assert record["state"] == "FAILED"
+    assert record["findings"] == [{"file": "model.pkl", "imported": "posix.system", "severity": "dangerous"}]
+    last = model.rpartition(".")[2]
+    assert world.effects("model-created", name=f"causeway_shareable.causeway_bikes_guarded.{last}") == []
