@@ -59,7 +59,8 @@ async def _answer(call: Call, routes: list[Route], fault: Fault | None) -> Respo
     except errors.PlatformError as error:
         if error.status == 501:
             print(f"sandbox: {error.message}", file=sys.stderr)
-        return JSONResponse(error.body, error.status, error.headers)
+        status = call.world.settings.does_not_exist_status if errors.is_missing_object(error) else error.status
+        return JSONResponse(error.body, status, error.headers)
     except ClientDisconnect:
         raise
     except Exception as problem:

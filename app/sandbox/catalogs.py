@@ -11,7 +11,7 @@ from databricks.sdk.service.catalog import (
     SecurableType,
 )
 
-from app.sandbox import errors, grants, names, schemas, securables
+from app.sandbox import errors, grants, names, schemas, securables, shared_objects
 from app.sandbox.pages import PAGED, page
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
@@ -94,6 +94,7 @@ def delete_catalog(call: Call) -> None:
     """Refused while schemas other than `default` are in it, unless by `force`; then all of it goes."""
     name, catalog = _get(call)
     call.require_owner("catalog", name)
+    shared_objects.check_deletion(call, name)
     held = [] if catalog.get("share_name") else call.state.list_all("schema", call.metastore, f"{name}.")
     crowded = any(full_name != f"{name}.default" or schemas.is_full(call, full_name) for full_name, _ in held)
     if crowded and not call.query.get("force"):
@@ -111,8 +112,15 @@ def _require_share(call: Call, provider_name: str, share_name: str) -> None:
     provider = call.world.find_provider(call.metastore, provider_name)
     if provider is None:
         raise errors.not_found("provider", provider_name)
+    settings = call.world.settings
     if not call.world.sees_share(call.metastore, provider.key, share_name):
-        raise errors.not_found("share", share_name)
+        message = f"Share '{share_name}' does not exist."
+        raise errors.PlatformError(404, settings.unknown_share_code, message)
+    if settings.mount_once:
+        for name, catalog in call.state.list_all("catalog", call.metastore):
+            if (catalog.get("provider_name"), catalog.get("share_name")) == (provider_name, share_name):
+                message = f"Share '{share_name}' is in use by catalog '{name}' already."
+                raise errors.PlatformError(settings.already_exists_status, "CATALOG_ALREADY_EXISTS", message)
 
 
 def _get(call: Call) -> tuple[str, Document]:

@@ -50,7 +50,11 @@ def make(call: Call, wanted: Document, creator: str, active: Document | None, ve
     return {
         "version": version,
         "entities": [known.get(_identity(entity), entity) for entity in entities],
-        "routes": _make_routes((wanted.get("traffic_config") or {}).get("routes") or [], names),
+        "routes": _make_routes(
+            (wanted.get("traffic_config") or {}).get("routes") or [],
+            names,
+            complete=call.world.settings.complete_routes,
+        ),
         "started_at": now_ms(),
     }
 
@@ -116,8 +120,8 @@ def _size(entity: Document) -> dict[str, Any]:
     return {}
 
 
-def _make_routes(given: list[Document], names: list[str]) -> dict[str, int]:
-    """Percentage by served entity; every entity is named once, and 0 is allowed."""
+def _make_routes(given: list[Document], names: list[str], *, complete: bool) -> dict[str, int]:
+    """Percentage by served entity; 0 is allowed, and whether one may be left out is a variant."""
     if not given:
         if len(names) > 1:
             raise errors.invalid("traffic_config is required for an endpoint with more than one served entity.")
@@ -130,6 +134,8 @@ def _make_routes(given: list[Document], names: list[str]) -> dict[str, int]:
         if name in routes or not 0 <= route["traffic_percentage"] <= 100:
             raise errors.invalid(f"The route to '{name}' is given twice, or is not between 0 and 100 percent.")
         routes[name] = route["traffic_percentage"]
+    if not complete:
+        routes = dict.fromkeys(names, 0) | routes
     if missing := set(names) - set(routes):
         raise errors.invalid(f"traffic_config has no route to {', '.join(sorted(missing))}.")
     if sum(routes.values()) != 100:

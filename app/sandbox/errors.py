@@ -48,6 +48,12 @@ def not_found(kind: str, name: str) -> PlatformError:
     return PlatformError(404, f"{code}_DOES_NOT_EXIST", f"{title(kind)} '{name}' does not exist.")
 
 
+def is_missing_object(error: PlatformError) -> bool:
+    """Whether it says that one of the kinds with codes of their own is not there: its status nobody could verify."""
+    kind, _, rest = error.error_code.lower().partition("_")
+    return rest == "does_not_exist" and kind in _OWN_CODES
+
+
 def already_exists(kind: str, name: str, status: int = 400) -> PlatformError:
     """The thing is there; the status is a variant, because nobody could verify it (400 or 409)."""
     code = kind.upper() if kind in _OWN_CODES else "RESOURCE"

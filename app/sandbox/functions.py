@@ -5,7 +5,7 @@ from typing import Any
 
 from databricks.sdk.service.catalog import CreateFunction, FunctionInfo
 
-from app.sandbox import errors, names, securables
+from app.sandbox import errors, names, securables, shared_objects
 from app.sandbox.fields import fields_of
 from app.sandbox.pages import PAGED, page
 from app.sandbox.securables import Located
@@ -71,7 +71,9 @@ def update_function(call: Call) -> FunctionInfo:
 @routes.delete(PATH + "/{full_name}", query={"force": bool})
 def delete_function(call: Call) -> None:
     """For the owner of the function or of a parent [SDK]."""
-    securables.drop(call, "FUNCTION", "function", _find_own(call).name)
+    function = _find_own(call)
+    shared_objects.check_deletion(call, function.name)
+    securables.drop(call, "FUNCTION", "function", function.name)
 
 
 def find(call: Call, full_name: str) -> Located:

@@ -39,10 +39,11 @@ def require_owner(
 ) -> None:
     """Raise 403 unless the principal owns the object (or its parent), holds MANAGE on it, or is metastore admin."""
     require_use(state, metastore, principal, name)
-    owners = [get_owner(state, metastore, kind, name)]
+    owners = {get_owner(state, metastore, kind, name)}
     if or_parent:
-        owners += [get_owner(state, metastore, *parent) for parent in _parents(name)]
-    if principal not in owners and not holds(state, metastore, principal, "MANAGE", kind, name):
+        owners |= {get_owner(state, metastore, *parent) for parent in _parents(name)}
+    is_owner = not owners.isdisjoint(list_identities(state, metastore, principal))
+    if not is_owner and not holds(state, metastore, principal, "MANAGE", kind, name):
         raise errors.lacking("MANAGE", kind, name)
 
 
@@ -55,7 +56,7 @@ def require_use(state: State, metastore: str, principal: str, name: str) -> None
 
 def holds(state: State, metastore: str, principal: str, privilege: str, kind: str, name: str) -> bool:
     """Whether the object's ownership, or a grant on it or on a parent, gives the privilege; parents' USE not asked."""
-    if is_metastore_admin(state, metastore, principal) or principal == get_owner(state, metastore, kind, name):
+    if is_metastore_admin(state, metastore, principal) or owns(state, metastore, principal, kind, name):
         return True
     # ALL_PRIVILEGES leaves MANAGE out [DOC].
     sufficient = {privilege} if privilege == "MANAGE" else {privilege, "ALL_PRIVILEGES"}
@@ -64,11 +65,24 @@ def holds(state: State, metastore: str, principal: str, privilege: str, kind: st
 
 def is_granted(state: State, metastore: str, principal: str, sufficient: set[str], kind: str, name: str) -> bool:
     """Whether one of the privileges was granted on the object or on a parent; ownership does not count."""
+    grantees = list_identities(state, metastore, principal)
     for place in list_places(kind, name):
         granted = get_assignments(state, metastore, *place)
-        if any(sufficient & set(granted.get(grantee, [])) for grantee in (principal, ACCOUNT_USERS)):
+        if any(sufficient & set(granted.get(grantee, [])) for grantee in grantees):
             return True
     return False
+
+
+def owns(state: State, metastore: str, principal: str, kind: str, name: str) -> bool:
+    """Whether the object belongs to the principal, or to a group that it is in."""
+    return get_owner(state, metastore, kind, name) in list_identities(state, metastore, principal)
+
+
+def list_identities(state: State, metastore: str, principal: str) -> set[str]:
+    """Under which names the principal may own things and be granted them: its own, its groups', everybody's."""
+    number = (state.find("principal", metastore, principal) or {}).get("id")
+    groups = {name for name, group in state.list_all("group", metastore) if number in group["members"]}
+    return {principal, ACCOUNT_USERS, *groups}
 
 
 def is_metastore_admin(state: State, metastore: str, principal: str) -> bool:
@@ -121,10 +135,15 @@ def list_places(kind: str, name: str) -> list[tuple[str, str]]:
 
 
 def check_principal(state: State, metastore: str, principal: str) -> None:
-    """404 unless there is somebody of that name."""
-    if state.find("principal", metastore, principal) is None:
+    """404 unless there is a principal or a group of that name."""
+    if not is_known(state, metastore, principal):
         message = f"Could not find principal with name {principal}"
         raise errors.PlatformError(404, "PRINCIPAL_DOES_NOT_EXIST", message)
+
+
+def is_known(state: State, metastore: str, name: str) -> bool:
+    """Whether there is a principal or a group of that name."""
+    return any(state.find(kind, metastore, name) for kind in ("principal", "group"))
 
 
 def _parents(name: str) -> list[tuple[str, str]]:

@@ -23,7 +23,9 @@ def authenticate(world: World, workspace: Workspace, header: str | None) -> str:
         return workspace.metastore.admin
     token = world.state.find("token", workspace.name, digest(bearer))
     if token is None or _is_over(token) or not _is_active(world, workspace, token["principal"]):
-        raise errors.denied("Invalid access token.")
+        status = world.settings.refused_token_status
+        code = "PERMISSION_DENIED" if status == 403 else "UNAUTHENTICATED"
+        raise errors.PlatformError(status, code, "Invalid access token.")
     return str(token["principal"])
 
 

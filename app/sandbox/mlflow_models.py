@@ -5,7 +5,7 @@ from typing import Any
 
 from mlflow.protos import databricks_uc_registry_messages_pb2 as messages
 
-from app.sandbox import errors, models
+from app.sandbox import errors, models, shared_objects
 from app.sandbox.models import Model, Version
 from app.sandbox.pages import page
 from app.sandbox.state import Document
@@ -63,7 +63,9 @@ def update_model(call: Call) -> dict[str, Any]:
 @routes.delete(BASE + "/registered-models/delete", body=_declared(messages.DeleteRegisteredModelRequest, "name"))
 def delete_model(call: Call) -> None:
     """With all its versions."""
-    models.drop(call, models.get_own(call, call.body["name"]).name)
+    model = models.get_own(call, call.body["name"])
+    shared_objects.check_deletion(call, model.name)
+    models.drop(call, model.name)
 
 
 @routes.get(BASE + "/registered-models/search", query=_declared(messages.SearchRegisteredModelsRequest))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.sandbox import errors, grants, names, securables, storage
+from app.sandbox import errors, grants, names, securables, storage, tags
 from app.sandbox.state import Document
 from app.sandbox.wire import Call
 from app.sandbox.world import Place, now_ms
@@ -48,7 +48,7 @@ def find(call: Call, full_name: str) -> Model:
     found = securables.find_located(call, "MODEL", full_name)
     if found is None:
         raise errors.not_found("model", names.full(full_name, 3))
-    return Model(*found)
+    return _as_seen(call, found)
 
 
 def get(call: Call, full_name: str) -> Model:
@@ -68,7 +68,7 @@ def get_own(call: Call, full_name: str) -> Model:
 
 def list_all(call: Call, schema: str | None = None) -> list[Model]:
     """All models of the metastore, or of one schema, those of shared catalogs included; no right asked."""
-    return [Model(*found) for found in securables.list_located(call, "MODEL", schema)]
+    return [_as_seen(call, found) for found in securables.list_located(call, "MODEL", schema)]
 
 
 def is_shared(call: Call, name: str) -> bool:
@@ -77,7 +77,7 @@ def is_shared(call: Call, name: str) -> bool:
     return bool(catalog and catalog.get("share_name"))
 
 
-def create(call: Call, full_name: str, comment: str | None, tags: dict[str, str]) -> Model:
+def create(call: Call, full_name: str, comment: str | None, wanted_tags: dict[str, str]) -> Model:
     """A new model of the caller; needs CREATE_MODEL or CREATE_FUNCTION on the schema and the USE privileges [SDK]."""
     *parents, own_name = full_name.lower().split(".")
     name = names.full(".".join([*parents, names.check(own_name, "CreateRegisteredModel", "model")]), 3)
@@ -90,7 +90,7 @@ def create(call: Call, full_name: str, comment: str | None, tags: dict[str, str]
     # Models and functions share their names: both are functions to Unity Catalog [DOC].
     if any(call.state.find(kind, call.metastore, name) for kind in ("model", "routine")):
         raise errors.already_exists("model", name, call.world.settings.already_exists_status)
-    document = securables.new(call, comment=comment, tags=tags, aliases={})
+    document = securables.new(call, comment=comment, tags=tags.check(wanted_tags), aliases={})
     call.state.put("model", call.metastore, name, document)
     call.record("model-created", name)
     return Model(name, Place(call.metastore, name, read_only=False), document)
@@ -98,6 +98,7 @@ def create(call: Call, full_name: str, comment: str | None, tags: dict[str, str]
 
 def change(call: Call, model: Model, **changes: Any) -> Model:
     """Write the model with these fields."""
+    tags.check(changes.get("tags", {}))
     document = {**model.document, **changes, "updated_at": now_ms(), "updated_by": call.principal}
     call.state.put("model", call.metastore, model.name, document)
     return Model(model.name, model.place, document)
@@ -116,6 +117,7 @@ def drop(call: Call, name: str) -> None:
 
 def create_version(call: Call, model: Model, **known: Any) -> Version:
     """The next version, waiting for its files; a number is never given twice."""
+    tags.check(known.get("tags", {}))
     number = call.state.next_number(f"version/{model.document['id']}")
     now = now_ms()
     document = {
@@ -149,7 +151,7 @@ def find_version(call: Call, model: Model, number: int) -> Version:
     document = call.state.find("model-version", model.place.metastore, _key(model, number))
     if document is None or not _is_seen(model, document):
         raise errors.not_found("model version", f"{model.name}/{number}")
-    return Version(model, number, document)
+    return Version(model, number, _travelled(call, model, document))
 
 
 def find_version_by_alias(call: Call, model: Model, alias: str) -> Version:
@@ -169,6 +171,7 @@ def list_versions(call: Call, model: Model) -> list[Version]:
 
 def change_version(call: Call, version: Version, **changes: Any) -> Version:
     """Write the version with these fields."""
+    tags.check(changes.get("tags", {}))
     document = {**version.document, **changes, "updated_at": now_ms(), "updated_by": call.principal}
     changed = Version(version.model, version.number, document)
     _put_version(call, changed)
@@ -227,6 +230,20 @@ def show_location(call: Call, model: Model, version: Version | None = None) -> s
     """The cloud URI that is shown for the files of the model, or of one version."""
     below = (version.document["id"],) if version else ()
     return storage.show(call.world, model.place.metastore, "models", model.document["id"], *below)
+
+
+def _as_seen(call: Call, found: securables.Located) -> Model:
+    """Whether a provider's aliases are seen through a share nobody could verify."""
+    if found.place.read_only and not call.world.settings.aliases_travel:
+        return Model(found.name, found.place, {**found.document, "aliases": {}})
+    return Model(*found)
+
+
+def _travelled(call: Call, model: Model, document: Document) -> Document:
+    """Whether the tags of a version are seen through a share nobody could verify."""
+    if model.place.read_only and not call.world.settings.version_tags_travel:
+        return {**document, "tags": {}}
+    return document
 
 
 def _is_seen(model: Model, document: Document) -> bool:

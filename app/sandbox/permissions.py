@@ -63,6 +63,8 @@ def get_effective_permissions(call: Call) -> dict[str, Any]:
 
 def _read_object(call: Call) -> tuple[str, str]:
     kind, name = call.params["type"].lower(), call.params["full_name"]
+    if kind in {"function", "model"} and call.world.settings.model_securable_type == "MODEL":
+        kind = _read_kind(call, kind, name)
     if kind == "metastore":
         if name != call.workspace.metastore.id:
             raise errors.not_found("metastore", name)
@@ -79,6 +81,14 @@ def _read_object(call: Call) -> tuple[str, str]:
     else:
         securables.get(call, kind, name)
     return kind, name
+
+
+def _read_kind(call: Call, kind: str, name: str) -> str:
+    """The variant in which a model is granted on as MODEL, and only as that."""
+    is_model = securables.find_located(call, "MODEL", name) is not None
+    if is_model != (kind == "model"):
+        raise errors.not_found(kind, name)
+    return "function"
 
 
 def _may_manage(call: Call, kind: str, name: str) -> bool:

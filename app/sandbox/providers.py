@@ -73,7 +73,8 @@ def list_assets(call: Call) -> ListProviderShareAssetsResponse:
         if (document := call.state.find(DOCUMENTS[entry["data_object_type"]], provider.key, entry["name"]))
     ]
     tables = [one for one in found if one[0]["data_object_type"] == "TABLE"]
-    functions = [one for one in found if one[0]["data_object_type"] != "TABLE"]
+    told = {"FUNCTION", "MODEL"} if call.world.settings.assets_list_models else {"FUNCTION"}
+    functions = [one for one in found if one[0]["data_object_type"] in told]
     return ListProviderShareAssetsResponse(
         share=Share(id=str(uuid.uuid5(uuid.UUID(provider.id), share_name)), name=share_name),
         tables=[Table.from_dict(_tell(share_name, *one)) for one in tables[: call.query.get("table_max_results")]],

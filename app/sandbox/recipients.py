@@ -17,7 +17,7 @@ from databricks.sdk.service.sharing import (
     ShareToPrivilegeAssignment,
 )
 
-from app.sandbox import errors, grants, names
+from app.sandbox import errors, grants, names, quotas
 from app.sandbox.pages import PAGED, page
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
@@ -50,6 +50,8 @@ def create_recipient(call: Call) -> RecipientInfo:
     if name == SELF or call.state.find("recipient", call.metastore, name):
         raise errors.already_exists("recipient", name, call.world.settings.already_exists_status)
     identifier = _check_identifier(call)
+    held = len(call.state.list_all("recipient", call.metastore))
+    quotas.check(call, "recipients", held, call.world.settings.recipients_per_metastore)
     now = now_ms()
     recipient: Document = {
         "id": str(uuid.uuid4()),
@@ -76,7 +78,7 @@ def list_recipients(call: Call) -> dict[str, Any]:
         for entry in call.state.list_all("recipient", call.metastore)
         if wanted in (None, entry[1]["data_recipient_global_metastore_id"])
     ]
-    return page(call, "recipients", found, lambda entry: _shape(call, *entry), lambda entry: _may_see(call, entry[1]))
+    return page(call, "recipients", found, lambda entry: _shape(call, *entry), lambda entry: _may_see(call, entry[0]))
 
 
 @routes.get(BASE + "/{name}")
@@ -186,7 +188,7 @@ def _find(call: Call, name: str) -> Document:
 
 def _find_visible(call: Call, name: str) -> Document:
     recipient = _own_recipient(call) if name == SELF else _find(call, name)
-    if name != SELF and not _may_see(call, recipient):
+    if name != SELF and not _may_see(call, name):
         raise errors.lacking("USE_RECIPIENT", "recipient", name)
     return recipient
 
@@ -203,8 +205,8 @@ def _own_recipient(call: Call) -> Document:
     }
 
 
-def _may_see(call: Call, recipient: Document) -> bool:
-    return recipient["owner"] == call.principal or grants.holds(
+def _may_see(call: Call, name: str) -> bool:
+    return call.owns("recipient", name) or grants.holds(
         call.state, call.metastore, call.principal, "USE_RECIPIENT", "metastore", call.workspace.metastore.id
     )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from databricks.sdk.service.catalog import CatalogType, EnablePredictiveOptimization, SchemaInfo
 
-from app.sandbox import errors, grants, models, names, securables, volumes
+from app.sandbox import errors, grants, models, names, securables, shared_objects, volumes
 from app.sandbox.pages import PAGED, page
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
@@ -68,6 +68,7 @@ def delete_schema(call: Call) -> None:
     name, _ = _get(call)
     securables.require_writable(call, name)
     call.require_owner("schema", name, or_parent=True)
+    shared_objects.check_deletion(call, name)
     if is_full(call, name) and not call.query.get("force"):
         raise errors.PlatformError(400, "SCHEMA_NOT_EMPTY", f"Schema '{name}' is not empty.")
     drop(call, name)
@@ -95,6 +96,7 @@ def drop(call: Call, name: str) -> None:
     for kind, object_type, securable in (("routine", "FUNCTION", "function"), ("table", "TABLE", "table")):
         for full_name, _ in call.state.list_all(kind, call.metastore, f"{name}."):
             securables.drop(call, object_type, securable, full_name)
+    shared_objects.cascade(call, name)
     grants.forget_assignments(call.state, call.metastore, "schema", name)
     call.state.remove("schema", call.metastore, name)
     call.record("schema-deleted", name)

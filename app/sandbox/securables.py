@@ -105,7 +105,9 @@ def require_writable(call: Call, name: str) -> None:
     """403 for whatever lies in a catalog that comes from a share: it is read-only for everybody [DOC]."""
     catalog = call.state.find("catalog", call.metastore, name.partition(".")[0])
     if catalog and catalog.get("share_name"):
-        raise errors.denied(f"'{name}' lies in a catalog that comes from a share, which is read-only.")
+        message = f"'{name}' lies in a catalog that comes from a share, which is read-only."
+        refused = call.world.settings.shared_write_status == 403
+        raise errors.denied(message) if refused else errors.invalid(message)
 
 
 def told(document: Document) -> dict[str, Any]:

@@ -56,9 +56,8 @@ def create_endpoint(call: Call) -> ServingEndpointDetailed:
         if call.body.get(field):
             raise errors.PlatformError(501, "NOT_IMPLEMENTED", f"The sandbox does not know an endpoint's '{field}'.")
     if call.state.find("endpoint", call.workspace.name, name):
-        raise errors.PlatformError(
-            409, "RESOURCE_ALREADY_EXISTS", f"Serving endpoint with name '{name}' already exists."
-        )
+        message = f"Serving endpoint with name '{name}' already exists."
+        raise errors.PlatformError(call.world.settings.endpoint_exists_status, "RESOURCE_ALREADY_EXISTS", message)
     now = now_ms()
     endpoint: Document = {
         "id": uuid.uuid4().hex,
@@ -114,7 +113,8 @@ def update_config(call: Call) -> ServingEndpointDetailed:
     endpoint = find(call, name, "CAN_MANAGE")
     if is_updating(endpoint):
         message = f"Endpoint '{name}' is currently updating. Wait for the update to complete before updating again."
-        raise errors.PlatformError(409, "RESOURCE_CONFLICT", message)
+        code = call.world.settings.update_conflict_code
+        raise errors.PlatformError(400 if code == "INVALID_STATE" else 409, code, message)
     _change_config(call, name, endpoint, call.body)
     return endpoint_views.show(call, name, endpoint)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from databricks.sdk.service.sharing import SharedDataObject, SharedDataObjectStatus, SharedDataObjectUpdateAction
 
-from app.sandbox import errors, securables
+from app.sandbox import errors, quotas, securables
 from app.sandbox.state import Document
 from app.sandbox.wire import Call
 from app.sandbox.world import SHOWING, get_alias, now_ms
@@ -70,6 +70,32 @@ def shape(call: Call, share: Document, entry: Document) -> SharedDataObject:
     return SharedDataObject.from_dict({**entry, "status": status.value})
 
 
+def check_deletion(call: Call, name: str) -> None:
+    """Refuse to delete what an active share shows, or a parent of it, where the platform is told to protect that."""
+    if not call.world.settings.block_shared_deletes:
+        return
+    for share_name, share in call.state.list_all("share", call.metastore):
+        if share["recipients"] and any(_lies_in(entry, name) for entry in share["objects"]):
+            message = f"'{name}' cannot be deleted: it is shared in the active share '{share_name}'."
+            raise errors.PlatformError(400, "DELTA_SHARING_SECURABLE_DELETE_BLOCKED", message)
+
+
+def cascade(call: Call, parent: str) -> None:
+    """What lay in a catalog or schema that is dropped leaves all shares, and cannot be added to them again [DOC]."""
+    for share_name, share in call.state.list_all("share", call.metastore):
+        gone = [entry for entry in share["objects"] if _lies_in(entry, parent)]
+        if gone:
+            share["objects"] = [entry for entry in share["objects"] if entry not in gone]
+            if call.world.settings.bar_after_cascade:
+                share["barred"] = sorted({*share.get("barred", []), *(entry["name"] for entry in gone)})
+            call.state.put("share", call.metastore, share_name, share)
+            call.record("share-object-removed", share_name, objects=[entry["name"] for entry in gone])
+
+
+def _lies_in(entry: Document, name: str) -> bool:
+    return bool(entry["name"] == name or entry["name"].startswith(f"{name}."))
+
+
 def _new_entry(call: Call, share: Document, wanted: Document, kind: _Kind) -> Document:
     name, object_type = wanted["name"], wanted["data_object_type"]
     if name.count(".") != 2 or "/" in name:
@@ -82,6 +108,11 @@ def _new_entry(call: Call, share: Document, wanted: Document, kind: _Kind) -> Do
         raise errors.not_found(kind.missing, name)
     privilege, securable = SHOWING[object_type]
     call.require(privilege, securable, name)
+    if name in share.get("barred", []):
+        message = f"{kind.title} '{name}' cannot be added again: it left the share with its catalog or schema."
+        raise errors.invalid(message)
+    held = sum(entry["data_object_type"] == object_type for entry in share["objects"])
+    quotas.check(call, f"shared {kind.title.lower()}s", held, call.world.settings.objects_per_share)
     alias = wanted.get(kind.alias) or name.partition(".")[2]
     return {
         "name": name,

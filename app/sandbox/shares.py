@@ -13,7 +13,7 @@ from databricks.sdk.service.sharing import (
     ShareInfo,
 )
 
-from app.sandbox import errors, grants, names, shared_objects
+from app.sandbox import errors, grants, names, quotas, shared_objects
 from app.sandbox.pages import PAGED, page
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
@@ -30,6 +30,8 @@ def create_share(call: Call) -> ShareInfo:
     name = names.check(call.body["name"], "CreateShare", "share")
     if call.state.find("share", call.metastore, name):
         raise errors.already_exists("share", name, call.world.settings.already_exists_status)
+    held = len(call.state.list_all("share", call.metastore))
+    quotas.check(call, "shares", held, call.world.settings.shares_per_metastore)
     now = now_ms()
     share: Document = {
         "owner": call.principal,
@@ -54,7 +56,7 @@ def list_shares(call: Call) -> dict[str, Any]:
         "shares",
         call.state.list_all("share", call.metastore),
         lambda entry: _shape(call, *entry, with_objects=False),
-        visible=lambda entry: _may_see(call, entry[1]),
+        visible=lambda entry: _may_see(call, entry[0]),
     )
 
 
@@ -80,7 +82,7 @@ def update_share(call: Call) -> ShareInfo:
     """The owner's to do; a metastore admin who is not the owner may only give it another owner [SDK]."""
     name = call.params["name"]
     share = _find(call, name)
-    if set(call.body) - {"name"} != {"owner"} and share["owner"] != call.principal:
+    if set(call.body) - {"name"} != {"owner"} and not call.owns("share", name):
         raise errors.denied(f"User is not an owner of Share '{name}'.")
     call.require_owner("share", name)
     if len(call.body.get("updates", [])) > 100:
@@ -100,8 +102,8 @@ def update_share(call: Call) -> ShareInfo:
 def delete_share(call: Call) -> None:
     """Recipients lose all of it at once."""
     name = call.params["name"]
-    share = _find(call, name)
-    if share["owner"] != call.principal:
+    _find(call, name)
+    if not call.owns("share", name):
         raise errors.denied(f"User is not an owner of Share '{name}'.")
     call.state.remove("share", call.metastore, name)
     call.record("share-deleted", name)
@@ -119,7 +121,7 @@ def update_permissions(call: Call) -> dict[str, Any]:
     """Needs to own the share or SET_SHARE_PERMISSION, and to own the recipient or USE_RECIPIENT [DOC]."""
     name = call.params["name"]
     share = _find(call, name)
-    if share["owner"] != call.principal:
+    if not call.owns("share", name):
         call.require_on_metastore("SET_SHARE_PERMISSION")
     for change in call.body.get("changes", []):
         _change_permission(call, name, share, change)
@@ -138,14 +140,14 @@ def _find(call: Call, name: str) -> Document:
 
 def _find_visible(call: Call, name: str) -> Document:
     share = _find(call, name)
-    if not _may_see(call, share):
+    if not _may_see(call, name):
         raise errors.lacking("USE_SHARE", "share", name)
     return share
 
 
-def _may_see(call: Call, share: Document) -> bool:
+def _may_see(call: Call, name: str) -> bool:
     metastore_id = call.workspace.metastore.id
-    return share["owner"] == call.principal or grants.holds(
+    return call.owns("share", name) or grants.holds(
         call.state, call.metastore, call.principal, "USE_SHARE", "metastore", metastore_id
     )
 
@@ -180,7 +182,7 @@ def _change_permission(call: Call, share_name: str, share: Document, change: Doc
     known = call.state.find("recipient", call.metastore, recipient)
     if known is None and recipient != SELF:
         raise errors.not_found("recipient", recipient)
-    if known and known["owner"] != call.principal:
+    if known and not call.owns("recipient", recipient):
         call.require_on_metastore("USE_RECIPIENT")
     if set(add) & set(remove):
         raise errors.invalid(f"Duplicate privileges to add and delete for principal {recipient}.")

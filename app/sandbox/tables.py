@@ -4,7 +4,7 @@ from typing import Any
 
 from databricks.sdk.service.catalog import ColumnInfo, DataSourceFormat, TableInfo, TableType
 
-from app.sandbox import errors, grants, names, securables
+from app.sandbox import errors, grants, names, securables, shared_objects
 from app.sandbox.pages import PAGED, page
 from app.sandbox.securables import Located
 from app.sandbox.wire import Call, Routes
@@ -105,7 +105,9 @@ def update_table(call: Call) -> None:
 @routes.delete(PATH + "/{full_name}")
 def delete_table(call: Call) -> None:
     """For the owner of the table or of a parent [SDK]."""
-    securables.drop(call, "TABLE", "table", _find_own(call).name)
+    table = _find_own(call)
+    shared_objects.check_deletion(call, table.name)
+    securables.drop(call, "TABLE", "table", table.name)
 
 
 def find(call: Call, full_name: str) -> Located:

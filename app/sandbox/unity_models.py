@@ -10,7 +10,7 @@ from databricks.sdk.service.catalog import (
     RegisteredModelInfo,
 )
 
-from app.sandbox import errors, models, names, securables
+from app.sandbox import errors, models, names, securables, shared_objects
 from app.sandbox.fields import fields_of
 from app.sandbox.models import Model, Version
 from app.sandbox.pages import PAGED, page
@@ -85,7 +85,9 @@ def update_model(call: Call) -> dict[str, Any]:
 @routes.delete(MODEL, query={"force": bool})
 def delete_model(call: Call) -> None:
     """With all its versions."""
-    models.drop(call, models.get_own(call, call.params["full_name"]).name)
+    model = models.get_own(call, call.params["full_name"])
+    shared_objects.check_deletion(call, model.name)
+    models.drop(call, model.name)
 
 
 @routes.put(ALIAS, body={"version_num!": int})

@@ -87,6 +87,10 @@ class Call:
         """Raise 403 unless the caller owns the object (or its parent) or may manage it."""
         grants.require_owner(self.state, self.metastore, self.principal, kind, name, or_parent=or_parent)
 
+    def owns(self, kind: str, name: str) -> bool:
+        """Whether the object belongs to the caller, or to a group that the caller is in."""
+        return grants.owns(self.state, self.metastore, self.principal, kind, name)
+
     def require_admin(self) -> None:
         """Raise 403 unless the caller is the admin."""
         if not self.is_admin:

@@ -4,7 +4,7 @@ A workspace sits on a metastore. What a metastore shares is seen on another one 
 `resolve()` is the one place that says which metastore and which source a name stands for. The documents it reads are
 
 - `catalog` (scope: metastore, by name): `owner`, and for one made from a share `provider_name` and `share_name`;
-- `share` (by name): `owner`, `objects: [{name, data_object_type, string_shared_as, added_at}]` (tables: `shared_as`), and
+- `share` (by name): `owner`, `objects: [{name, data_object_type, string_shared_as or shared_as, added_at}]`, and
   `recipients`, a map of recipient names to the moment (ms) at which each got SELECT;
 - `recipient` (by name): `data_recipient_global_metastore_id`.
 

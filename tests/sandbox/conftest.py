@@ -10,7 +10,7 @@ from tests.sandbox.running import Sandbox, unique
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """The sandbox that the tests of this worker share; never reset it, never change its settings."""
+    """The sandbox that the tests of this worker share; never reset it, and leave its settings as they were."""
     running = Sandbox(tmp_path_factory.mktemp("sandbox"), "--visibility-seconds", "1")
     yield running
     running.stop()
@@ -22,6 +22,14 @@ def slow_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     stands beside dev."""
     manners = ("--visibility-seconds", "3", "--oauth-token-seconds", "3", "--beside-dev", "staging")
     running = Sandbox(tmp_path_factory.mktemp("slow-sandbox"), *manners)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def pliable_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One whose settings tests may switch for a while; what is shared is seen at once, `test` stands beside dev."""
+    running = Sandbox(tmp_path_factory.mktemp("pliable"), "--visibility-seconds", "0", "--beside-dev", "test")
     yield running
     running.stop()
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,17 @@ class Sandbox:
         ready = self.call(workspace, "POST", f"{base}/model-versions/finalize", token=token, json=known).json()
         assert ready["model_version"]["status"] == "READY"
         return int(known["version"])
+
+    @contextmanager
+    def switched(self, **settings: Any) -> Iterator[None]:
+        """With these settings for a while; only where no other test runs in this sandbox meanwhile."""
+        known = self.call("dev", "GET", "/__sandbox/settings").json()
+        answer = self.call("dev", "PATCH", "/__sandbox/settings", json=settings)
+        assert answer.status_code == 200, answer.text
+        try:
+            yield
+        finally:
+            assert self.call("dev", "PATCH", "/__sandbox/settings", json=known).status_code == 200
 
     def effects(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The journal."""

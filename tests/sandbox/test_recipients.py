@@ -1,7 +1,5 @@
 """Recipients of one metastore are providers of another: one for each sharing identifier, and `self` for the own one."""
 
-from collections.abc import Callable
-
 import pytest
 from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied
 from databricks.sdk.errors.base import DatabricksError
@@ -16,7 +14,6 @@ from tests.sandbox.sharing import (
     provider_name,
     selecting,
     share_model,
-    wait_for,
 )
 
 
@@ -64,13 +61,15 @@ def test_a_partner_whose_workspace_is_not_here_can_be_a_recipient(sandbox: Sandb
     assert left.principal == ensure_recipient(sandbox)
 
 
-def test_recipients_of_another_account_need_external_sharing(start_sandbox: Callable[..., Sandbox]) -> None:
-    sandbox = start_sandbox()
-    sandbox.call("dev", "PATCH", "/__sandbox/settings", json={"external_sharing": False})
-    assert sandbox.client("dev").metastores.summary().delta_sharing_scope.value == "INTERNAL"
-    with pytest.raises(BadRequest) as refused:
-        ensure_recipient(sandbox)
-    assert refused.value.error_code == "FEATURE_DISABLED"
+def test_recipients_of_another_account_need_external_sharing(pliable_sandbox: Sandbox, unique: Unique) -> None:
+    admin, partner = pliable_sandbox.client("dev"), "gcp:europe-west1:6ba960af-ef1e-49c2-add9-438009bfd87d"
+    with pliable_sandbox.switched(external_sharing=False):
+        assert admin.metastores.summary().delta_sharing_scope.value == "INTERNAL"
+        with pytest.raises(BadRequest) as refused:
+            admin.recipients.create(
+                unique("r"), AuthenticationType.DATABRICKS, data_recipient_global_metastore_id=partner
+            )
+        assert refused.value.error_code == "FEATURE_DISABLED"
 
 
 def test_providers_are_there_for_those_who_may_use_them(sandbox: Sandbox, model: str, unique: Unique) -> None:
@@ -99,14 +98,15 @@ def test_providers_are_there_for_those_who_may_use_them(sandbox: Sandbox, model:
     assert person.client.catalogs.get(catalog).owner == person.name
 
 
-def test_two_workspaces_of_one_metastore_share_through_self(start_sandbox: Callable[..., Sandbox]) -> None:
-    sandbox = start_sandbox("--beside-dev", "test", "--visibility-seconds", "0.1")
+def test_two_workspaces_of_one_metastore_share_through_self(pliable_sandbox: Sandbox, unique: Unique) -> None:
+    sandbox, share, catalog = pliable_sandbox, unique("share"), unique("mounted")
     model = f"{sandbox.schema('dev')}.m"
     sandbox.version("dev", model)
     admin, beside = sandbox.client("dev"), sandbox.client("test")
-    admin.shares.create("own")
-    admin.shares.update("own", updates=added(model, string_shared_as="models.m"))
-    admin.shares.update_permissions("own", changes=selecting("self"))
-    wait_for(lambda: [share.name for share in beside.providers.list_shares("self")] == ["own"])
-    beside.catalogs.create("mounted", provider_name="self", share_name="own")
-    assert beside.model_versions.get("mounted.models.m", 1).status.value == "READY"
+    admin.shares.create(share)
+    admin.shares.update(share, updates=added(model, string_shared_as="models.m"))
+    assert share not in [found.name for found in beside.providers.list_shares("self")]
+    admin.shares.update_permissions(share, changes=selecting("self"))
+    assert share in [found.name for found in beside.providers.list_shares("self")]
+    beside.catalogs.create(catalog, provider_name="self", share_name=share)
+    assert beside.model_versions.get(f"{catalog}.models.m", 1).status.value == "READY"

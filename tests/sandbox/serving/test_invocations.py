@@ -39,6 +39,8 @@ def test_the_scoring_protocol_is_mlflows_own_errors_included(sandbox: Sandbox, m
         assert refused.json()["error_code"] in ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
     big = sandbox.call("prod", "POST", path, data=b"x" * (16 * 1024 * 1024 + 1))
     assert (big.status_code, big.json()["error_code"]) == (400, "BAD_REQUEST")
+    with sandbox.switched(too_large_status=413):
+        assert sandbox.call("prod", "POST", path, data=b"x" * (16 * 1024 * 1024 + 1)).status_code == 413
     assert query_entity(sandbox, endpoint, "v9").status_code == 404
     assert query_entity(sandbox, f"{endpoint}_none", "v1").status_code == 404
 
@@ -50,9 +52,10 @@ def test_more_requests_at_once_than_an_entity_has_room_for_are_throttled(
     settled(sandbox.client("prod"), endpoint)
     rows = {"dataframe_split": {"columns": ["x"], "data": [[1.0]] * 50_000}}
     path = f"/serving-endpoints/{endpoint}/invocations"
-    with ThreadPoolExecutor(24) as pool:
+    with sandbox.switched(retry_after_seconds=1), ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(lambda _: sandbox.call("prod", "POST", path, json=rows), range(24)))
     counted = Counter(answer.status_code for answer in answers)
     assert set(counted) == {200, 429}
     throttled = next(answer for answer in answers if answer.status_code == 429)
     assert throttled.json()["error_code"] == "REQUEST_LIMIT_EXCEEDED"
+    assert throttled.headers["Retry-After"] == "1"

@@ -1,0 +1,12 @@
+"""How many are too many? The platform's limits on what a metastore and a share hold [DOC "Resource limits"]."""
+
+from app.sandbox import errors
+from app.sandbox.wire import Call
+
+
+def check(call: Call, kind: str, held: int, limit: int) -> None:
+    """Refuse one more when `held` are there already; code and status are variants, because nobody could verify them."""
+    if held >= limit:
+        settings = call.world.settings
+        message = f"Cannot create more than {limit} {kind}: the limit of this metastore or share is reached."
+        raise errors.PlatformError(settings.quota_status, settings.quota_code, message)
