@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     inventory_seconds: float = Field(default=300, ge=0)
     """How often each workspace is looked at for the inventory, from end to end; 0: never."""
 
+    watch_seconds: float = Field(default=300, ge=0)
+    """How often an accepted catalog is looked into for versions that came or went; 0 for never."""
+
     @field_validator("database")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:

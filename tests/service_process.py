@@ -36,8 +36,9 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("DATABRICKS_", "CAUSEWAY_"))},
-            # Tests count what their own calls ask of the sandbox.
+            # Tests count, and spoil, what their own calls ask of the sandbox.
             "CAUSEWAY_INVENTORY_SECONDS": "0",
+            "CAUSEWAY_WATCH_SECONDS": "0",
             **(environment or {}),
             "CAUSEWAY_CONFIG": str(self.configuration_path),
             "CAUSEWAY_DATA": str(folder / "data"),

@@ -21,7 +21,7 @@ ADMIN = "person:root@example.test"
 NOWHERE = "http://127.0.0.1:9"
 PARTNER = "aws:us-west-2:11111111-2222-3333-4444-555555555555"
 # What dev's metastore shares with prod's as a partner would: beside Causeway.
-ACME_SHARES = ["acme_forecasts", "acme_later"]
+ACME_SHARES = ["acme_forecasts", "acme_later", "acme_watched"]
 READERS = "account users"
 DEADLINE_SECONDS = 120
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"

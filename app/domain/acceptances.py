@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from app import durable
 from app.configuration import share_name
-from app.domain import audiences, catalog_users, jobs, partners, shared_catalogs
+from app.domain import audiences, catalog_users, jobs, partners, shared_catalogs, visible_models
 from app.domain.access import Caller, Name, check, check_active, check_link, get_workspace
 from app.domain.catalog_users import PRIVILEGES
 from app.domain.operations import REJECT, Key, Operation, start
@@ -81,9 +82,14 @@ async def accept(work: Work) -> Outcome:
     place = (accepting.workspace, accepting.catalog, accepting.users)
     await durable.step("let its users use the catalog", catalog_users.ensure, *place, again_from=CATALOG)
     await _visible("wait for the published versions", accepting.catalog, shared_catalogs.look_for_versions, accepting)
-    models = await durable.step("list what is visible", shared_catalogs.list_models, accepting, again_from=CATALOG)
-    found = {"provider": share["provider"], "made": made, "models": models, "runner": accepting.runner}
+    shown = await durable.step("list what is visible", _list_visible, accepting, again_from=CATALOG)
+    found = {"provider": share["provider"], "made": made, "runner": accepting.runner, **shown}
     return Outcome({"state": "ACTIVE", "granted": share["lacking"], "outcome": {**accepting.parties, **found}})
+
+
+def _list_visible(accepting: Accepting) -> dict[str, Any]:
+    models = visible_models.read(accepting.workspace, accepting.catalog, [])
+    return {"models": models, "seen_at": datetime.now(UTC).isoformat()}
 
 
 def _accepting(caller: Caller, request: Request) -> Accepting:

@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 
 from app import durable, settings
-from app.domain import housekeeping, inventory
+from app.domain import catalog_watches, housekeeping, inventory
 from app.errors import Problem
 from app.store import executor_leases as leases
 from app.store import steps
@@ -25,6 +25,7 @@ from app.store import steps
 # EX_TEMPFAIL: whoever watches over processes starts another one.
 FENCED_EXIT_CODE = 75
 BEATS_A_LEASE = 4
+LOOKS_A_WATCH = 4
 FENCE_SHARE = 0.8
 PURGE_EVERY_SECONDS = 3600.0
 # A workspace that hangs holds one of them up until its time-out.
@@ -61,6 +62,8 @@ def start() -> Executor:
     housekeeping.sweep()
     _run_every(executor, process.sweep_seconds, _sweep)
     _run_every(executor, PURGE_EVERY_SECONDS, _purge)
+    if process.watch_seconds:
+        _run_every(executor, process.watch_seconds / LOOKS_A_WATCH, _watch)
     if process.inventory_seconds:
         for _ in range(INVENTORY_THREADS):
             _run_every(executor, min(process.inventory_seconds, inventory.TICK_SECONDS), _look_at_workspaces)
@@ -128,6 +131,10 @@ def _end_at_once(executor: Executor, reason: str) -> None:
 
 def _sweep(_executor: Executor) -> None:
     housekeeping.sweep()
+
+
+def _watch(_executor: Executor) -> None:
+    catalog_watches.look_around()
 
 
 def _purge(_executor: Executor) -> None:

@@ -1,15 +1,14 @@
-"""A catalog made from a share: found or made, and what it shows of the project's publications."""
+"""A catalog made from a share: found or made, and when it shows what the project has published."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from app.domain import catalog_users
 from app.durable import Waiting
-from app.errors import ModelNotFound
 from app.store import records as store
+from app.store.acceptances import Acceptance
 from app.store.publications import Publication
 from app.workspaces import catalogs, models, providers
 
@@ -93,7 +92,7 @@ def ensure(accepting: Accepting, provider: str) -> bool:
     return found.comment == comment
 
 
-def list_promised(accepting: Accepting) -> list[tuple[str, int]]:
+def list_promised(accepting: Accepting | Acceptance) -> list[tuple[str, int]]:
     """What the catalog should show: each published model, by its name there, and version; nothing from a partner."""
     if accepting.provider_workspace is None:
         return []
@@ -114,17 +113,3 @@ def look_for_versions(accepting: Accepting) -> Waiting | int:
     if missing:
         return Waiting(f"{len(promised) - len(missing)} of {len(promised)} are visible; waiting for {missing[0]}")
     return len(promised)
-
-
-def list_models(accepting: Accepting) -> list[dict[str, Any]]:
-    """Every model and version that the catalog shows now: `{model, versions: [{version, state}]}`."""
-    shown = []
-    for schema in catalogs.list_schemas(accepting.workspace, accepting.catalog):
-        if schema == "information_schema":
-            continue
-        for model in models.iterate_models(accepting.workspace, f"{accepting.catalog}.{schema}"):
-            with suppress(ModelNotFound):  # withdrawn a moment ago
-                versions = sorted(models.iterate_versions(accepting.workspace, model.name), key=lambda one: one.version)
-                found = [{"version": one.version, "state": one.state} for one in versions]
-                shown.append({"model": model.name, "versions": found})
-    return shown

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
+from app import settings
 from app.domain import acceptances, records, returns
 from app.domain.acceptances import Acceptance
 from app.domain.operations import Key, Operation
@@ -27,11 +28,12 @@ from app.errors import (
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
-from app.http.conventions import pages, plan
+from app.http.conventions import etags, pages, plan
 from app.http.conventions.bodies import OnConflict, Strictly, Time
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
 from app.http.conventions.caller import CurrentCaller
+from app.http.conventions.etags import UNCHANGED, IfNoneMatch
 from app.http.conventions.idempotency import ConflictQuery, IdempotencyKey, accept, accepts
 from app.http.conventions.live import look
 from app.http.conventions.names import PlanDigest, Word
@@ -115,17 +117,29 @@ class AcceptedProvider(Answer):
 
 
 class VisibleVersion(Answer):
-    """A version that the catalog showed; `state` is the platform's word, `READY` when usable."""
+    """A version that the catalog shows."""
 
     version: int
     state: str
+    """The platform's word, `READY` when usable."""
+    seen_at: Time
+    """When it was first seen there."""
 
 
 class VisibleModel(Answer):
-    """A model that the catalog showed."""
+    """A model that the catalog shows."""
 
     model: str
     versions: list[VisibleVersion]
+
+
+class CatalogWatch(Answer):
+    """Who notices what comes and goes after the acceptance."""
+
+    every_seconds: float
+    """How often the catalog is looked into, while the acceptance is active; 0 for never."""
+    problem: str | None = Field(examples=["workspace-unavailable"])
+    """The code of what keeps it from being looked into; null when the last look went well."""
 
 
 class AcceptanceBody(Answer):
@@ -151,7 +165,10 @@ class AcceptanceBody(Answer):
     also_seen_in: list[str]
     """The project's other workspaces on the consumer's metastore: the catalog is seen in all of them."""
     models: list[VisibleModel]
-    """What the catalog showed when it was accepted; what is published later shows there by itself."""
+    """What the catalog shows: what is published or withdrawn later comes and goes here without a new acceptance."""
+    seen_at: Time | None
+    """Since when it shows exactly this, as far as was seen; null until it was looked into."""
+    watch: CatalogWatch
     created_by: str
     created_at: Time
     updated_at: Time
@@ -201,10 +218,12 @@ def list_acceptances(
     return AcceptancePage(items=items, next_page_token=asked.encode(page.after))
 
 
-@router.get("/acceptances/{acceptance_id:id}", responses=problems(RecordNotFound))
-def get_acceptance(acceptance_id: str, caller: CurrentCaller) -> AcceptanceBody:
-    """The acceptance: its catalog, and what it showed."""
-    return _render(records.get(caller, Acceptance, acceptance_id))
+@router.get("/acceptances/{acceptance_id:id}", responses={**UNCHANGED, **problems(RecordNotFound)})
+def get_acceptance(
+    acceptance_id: str, response: Response, caller: CurrentCaller, if_none_match: IfNoneMatch = None
+) -> AcceptanceBody:
+    """The acceptance: its catalog, and what it shows. Its `ETag` stays while no version comes or goes."""
+    return etags.answer(_render(records.get(caller, Acceptance, acceptance_id)), response, if_none_match)
 
 
 @router.delete("/acceptances/{acceptance_id:id}", **accepts(RecordNotActive, RecordNotFound))
@@ -247,5 +266,6 @@ def _render(record: Acceptance) -> AcceptanceBody:
         same_metastore=found["provider_identifier"] == found["consumer_identifier"] if found else None,
     )
     shown = {"made_catalog": found.get("made"), "runner": found.get("runner"), "models": found.get("models", [])}
-    shown |= {"also_seen_in": found.get("also_seen_in", [])}
+    shown |= {"also_seen_in": found.get("also_seen_in", []), "seen_at": found.get("seen_at")}
+    shown["watch"] = CatalogWatch(every_seconds=settings.current().watch_seconds, problem=found.get("watch_problem"))
     return AcceptanceBody.model_validate({**record.model_dump(), **shown, "provider": provider})
