@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from contextlib import suppress
 from typing import Any
 
+from app.domain import proofs
 from app.domain.jobs import Job
 from app.errors import (
     CopyFailed,
@@ -59,11 +58,10 @@ def prove(workspace: str, model: str, copy: dict[str, Any]) -> None:
 
     Raises `DigestMismatch` when the digest is not the manifest's, `ModelVersionNotReady` when the version is not READY.
     """
-    rows = sorted([file["path"], file["size"], file["sha256"]] for file in copy["files"])
-    canonical = json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
-    digest = f"sha256:{hashlib.sha256(canonical).hexdigest()}"
+    digest = proofs.make_digest(copy["files"])
     if digest != copy["digest"]:
-        raise DigestMismatch(model=model, version=copy["version"], digest=digest, expected=copy["digest"])
+        stated = {"digest": digest, "expected": copy["digest"], "files": [], "count": 0, "paths": "the list itself"}
+        raise DigestMismatch(model=model, version=copy["version"], **stated)
     found = models.get_version(workspace, model, copy["version"])
     if found.state != models.READY:
         raise ModelVersionNotReady(workspace=workspace, model=model, version=found.version, state=found.state)

@@ -6,12 +6,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from app import durable
-from app.domain import endpoint_updates, first_predictions, model_versions
+from app.domain import endpoint_updates, first_predictions, model_versions, proofs
 from app.domain.access import Caller, Name, check, check_active
 from app.domain.endpoint_updates import Deploying as Deploying
 from app.domain.endpoint_updates import Entities
 from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
+from app.domain.proofs import Held
 from app.domain.workflows import Changes, Outcome, Work, register
 from app.errors import OperationTimedOut, Problem, from_dict
 from app.store import records
@@ -77,6 +78,7 @@ def undo(operation: Operation) -> None:
 async def deploy(work: Work) -> Outcome:
     """Bring the new version up without traffic, have it answer, move the traffic, take the old version down."""
     deploying = Deploying(**work.request)
+    verified = await _verified(work, deploying)
     found = await _waited(FIRST_STEP, deploying, endpoint_updates.look, deploying)
     served, before = found["served"], found["before"]
     is_change = before != [asdict(deploying.entity(served, 100))]
@@ -97,9 +99,17 @@ async def deploy(work: Work) -> Outcome:
         raise await _undone(work, deploying, found, problem) if is_change else problem from problem
     replaced = await durable.step("find the deployments before", _list_active, deploying, work.resource_id, quiet=True)
     outcome = {"created": not found["exists"], "changed": is_change, "replaced": before if is_change else []}
-    outcome |= {"digest": deploying.digest, "first_prediction": smoke, "endpoint": live}
+    outcome |= {"digest": deploying.digest, "verified": verified, "first_prediction": smoke, "endpoint": live}
     superseded: Changes = [(Deployment, deployment_id, {"state": "SUPERSEDED"}) for deployment_id in replaced]
     return Outcome({"state": "ACTIVE", "served_entity": served, "outcome": outcome}, superseded)
+
+
+async def _verified(work: Work, deploying: Deploying) -> dict[str, Any] | None:
+    """What reading every file of a published version found, before its server may load it; None for any other."""
+    if deploying.digest is None:
+        return None
+    held = Held(work.project, deploying.workspace, deploying.model, deploying.version, deploying.digest)
+    return await proofs.verify(work, held)
 
 
 async def _bring_up(work: Work, deploying: Deploying, found: dict[str, Any]) -> None:
@@ -184,7 +194,10 @@ def _look(caller: Caller, deploying: Deploying) -> tuple[Plan, str, str | None]:
         Check("bytes are those that were published", digest or "not a published version: no digest to hold it to"),
         Check("nobody is changing the endpoint", "an update under way is waited for" if is_updating else "nobody is"),
     ]
-    return Plan(checks, _list_changes(deploying, served, before, exists=found is not None)), served, digest
+    changes = _list_changes(deploying, served, before, exists=found is not None)
+    if digest is not None:
+        changes.insert(0, Change("run", place, "job", proofs.NAME, "as Causeway itself; it loads nothing"))
+    return Plan(checks, changes), served, digest
 
 
 def _list_changes(deploying: Deploying, served: str, before: list[ServedEntity], *, exists: bool) -> list[Change]:

@@ -21,7 +21,7 @@ RESULT_LIMIT_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Job:
-    """One job: `name` is train, copy or score; `run_as` None is control itself, which loads no model.
+    """One job: `name` is train, copy, score or verify; `run_as` None is control itself, which loads no model.
 
     `refused` is the problem that stands for an error the job itself reports: it has `message` and `reason`.
     """

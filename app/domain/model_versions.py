@@ -28,6 +28,12 @@ def get_description(workspace: str, model: str, version: int) -> Description:
 
 def find_digest(project: str, workspace: str, model: str, version: int) -> str | None:
     """The digest of the publication that the version came by, or None for a version that no accepted catalog holds."""
+    publication = find_publication(project, workspace, model, version)
+    return publication.digest if publication is not None else None
+
+
+def find_publication(project: str, workspace: str, model: str, version: int) -> Publication | None:
+    """The active publication that the version came by, or None for a version that no accepted catalog holds."""
     catalog, _, shared_as = model.lower().partition(".")
     for acceptance in records.list_all(Acceptance, project=project, workspace=workspace, state="ACTIVE"):
         if acceptance.catalog.lower() != catalog:
@@ -36,5 +42,5 @@ def find_digest(project: str, workspace: str, model: str, version: int) -> str |
         promised = {**place, "published_version": version, "state": "ACTIVE"}
         for publication in records.list_all(Publication, project=project, **promised):
             if str(publication.outcome.get("shared_as", "")).lower() == shared_as:
-                return publication.digest
+                return publication
     return None

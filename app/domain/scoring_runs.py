@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import durable
-from app.domain import data_files, jobs, model_versions, signatures
+from app.domain import data_files, jobs, model_versions, proofs, signatures
 from app.domain.access import Caller, Name, check, check_active
 from app.domain.jobs import Job
 from app.domain.operations import Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
+from app.domain.proofs import Held
 from app.domain.signatures import Row
 from app.domain.workflows import Outcome, Work, register
-from app.errors import DigestMismatch, RecordNotActive, ScoringFailed
+from app.errors import RecordNotActive, ScoringFailed
 from app.store.scoring_runs import ScoringRun as ScoringRun
 from app.workspaces import files, model_files
 from app.workspaces.model_files import Description
@@ -107,7 +108,8 @@ async def score(work: Work) -> Outcome:
     try:
         result = await jobs.run(work, job)
     except ScoringFailed as problem:
-        raise _named(problem, request) from problem
+        held = Held(work.project, *place, digest=request["digest"])
+        raise await proofs.name_files(problem, held) from problem
     return Outcome({"state": "SUCCEEDED", "outcome": {**result, "input": request["input"]}})
 
 
@@ -158,10 +160,3 @@ def _read_input(scoring: Scoring, description: Description) -> tuple[bytes | Non
         return None, "the job reads it"
     signatures.check_columns(columns, description.inputs)
     return None, f"columns {', '.join(columns)}"
-
-
-def _named(problem: ScoringFailed, request: dict[str, Any]) -> ScoringFailed | DigestMismatch:
-    if problem.fields.get("reason") != "digest-mismatch":
-        return problem
-    found, expected = problem.fields.get("found"), problem.fields.get("expected")
-    return DigestMismatch(model=request["model"], version=request["version"], digest=found, expected=expected)

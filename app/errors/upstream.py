@@ -137,11 +137,24 @@ class CopyFailed(OperationProblem):
     template = "{message} (Reason: {reason}.)"
 
 
+class VerificationFailed(OperationProblem):
+    """A version's bytes could not be held to what was published; `reason` is the job's own code."""
+
+    code, status, title = "verification-failed", 409, "The model's bytes cannot be verified"
+    template = "{message} (Reason: {reason}.)"
+
+
 class DigestMismatch(OperationProblem):
-    """The bytes are not those that were published."""
+    """The bytes are not those that were published; `files` lists path, expected and found SHA-256 of each that differs.
+
+    A file that is missing, or should not be there, has null for the one or the other.
+    """
 
     code, status, title = "digest-mismatch", 409, "The model's bytes differ from what was published"
-    template = "Version {version} of {model} has digest {digest}, not {expected}. Do not use it; publish it again."
+    template = (
+        "Version {version} of {model} has digest {digest}, not {expected}; {count} file(s) differ: {paths}. "
+        "Do not use it; publish it again."
+    )
 
 
 class NotVisibleInTime(OperationProblem):

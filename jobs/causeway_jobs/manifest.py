@@ -1,6 +1,6 @@
 """Whether a model version is there, which files it consists of, and one digest for all of them.
 
-For the copy, which must prove itself, and for scoring, which must know what it is about to load.
+For the copy, which must prove itself, and for what scores and serves, which must know what it is about to load.
 """
 
 import hashlib
@@ -12,6 +12,8 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+
+from causeway_jobs.folders import Refusal
 
 # The mlflow client writes this file beside MLmodel after each download of a model, to note where the download
 # came from [MLF models_artifact_repo.py]. It is the client's, not the version's: a manifest never counts it and a
@@ -36,6 +38,24 @@ def download(model: str, version: str, folder: Path) -> list[File]:
     mlflow.artifacts.download_artifacts(f"models:/{model}/{version}", dst_path=str(folder))
     (folder / DOWNLOAD_NOTE).unlink(missing_ok=True)
     return of_folder(folder)
+
+
+def fetch(model: str, version: str, wanted: str | None, folder: Path) -> list[File]:
+    """As `download`, for a version that is to be used: READY, and with the digest that is wanted, if one is.
+
+    Raises `Refusal` with `model-missing`, or `digest-mismatch` that tells the whole manifest found.
+    """
+    name = f"{model} version {version}"
+    found = find_version(model, version)
+    if found is None or found.status != "READY":
+        status = found.status if found else None
+        detail = f"There is no {name} that is READY and that this identity sees. Nothing was loaded."
+        raise Refusal("model-missing", detail, model=model, version=version, status=status)
+    files = download(model, version, folder)
+    if wanted and digest(files) != wanted:
+        detail = f"The files of {name} are not the ones that were asked for. Nothing was loaded."
+        raise Refusal("digest-mismatch", detail, expected=wanted, found=digest(files), files=files)
+    return files
 
 
 def find_version(model: str, version: str) -> ModelVersion | None:

@@ -46,7 +46,7 @@ def score(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, A
     mlflow.set_registry_uri("databricks-uc")
     raw = _read_input(workspace, parameters["input"])
     with tempfile.TemporaryDirectory() as folder:
-        digest = _fetch(parameters, Path(folder))
+        files = manifest.fetch(parameters["model"], str(parameters["version"]), parameters["digest"], Path(folder))
         versions = _versions(Path(folder))
         model = _load(folder)
         rows = _rows(raw, parameters["input"], model.metadata.get_input_schema())
@@ -56,7 +56,7 @@ def score(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, A
     return {
         "model": parameters["model"],
         "version": int(parameters["version"]),
-        "digest": digest,
+        "digest": manifest.digest(files),
         "rows": len(rows),
         "output": parameters["output"],
         "output_sha256": hashlib.sha256(body).hexdigest(),
@@ -69,21 +69,6 @@ def _read_input(workspace: WorkspaceClient, path: str) -> bytes:
         return folders.read(workspace, path)
     except FileNotFoundError as missing:
         raise Refusal("input-unreadable", f"There is no file {path}. Nothing was scored.", path=path) from missing
-
-
-def _fetch(parameters: dict[str, Any], folder: Path) -> str:
-    model, version = parameters["model"], str(parameters["version"])
-    name = f"{model} version {version}"
-    found = manifest.find_version(model, version)
-    if found is None or found.status != "READY":
-        status = found.status if found else None
-        detail = f"There is no {name} that is READY and that this identity sees. Nothing was loaded."
-        raise Refusal("model-missing", detail, model=model, version=version, status=status)
-    digest, wanted = manifest.digest(manifest.download(model, version, folder)), parameters["digest"]
-    if wanted and digest != wanted:
-        detail = f"The files of {name} are not the ones that were asked for. Nothing was loaded."
-        raise Refusal("digest-mismatch", detail, expected=wanted, found=digest)
-    return digest
 
 
 def _load(folder: str) -> PyFuncModel:

@@ -35,6 +35,8 @@ def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_a
 
     assert publication["digest"].startswith("sha256:")
     assert run["outcome"]["digest"] == deployment["outcome"]["digest"] == publication["digest"]
+    verified = deployment["outcome"]["verified"]
+    assert (verified["digest"], verified["files"]) == (publication["digest"], len(publication["files"]))
     path = f"/v1/workspaces/prod/serving-endpoints/{endpoint}/invocations"
     served = world.alice.post(path, json={"dataframe_records": [told["row"]]}).json()["predictions"]
     scored = world.alice.get(f"/v1/scoring-runs/{run['id']}/predictions").json()["items"]
@@ -42,27 +44,39 @@ def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_a
     assert scored == pytest.approx(told["predicted"]["1"], rel=TOLERANCE)
 
 
-def test_bytes_that_are_not_those_that_were_published_are_never_loaded(world: TwoWorkspaces) -> None:
+def test_a_byte_that_was_changed_in_the_store_is_named_before_anything_scores_or_serves_it(
+    world: TwoWorkspaces,
+) -> None:
     publication, body, told = publish(world)
-    change_copy(world, publication)
-    accepted = world.post("scoring-runs", {**body, "rows": [told["row"]]})
-    ended = failed(world.end(accepted), "digest-mismatch")
+    endpoint = unique("bikes-p")
+    changed = change_copy(world, publication)
 
-    assert ended["expected"] == publication["digest"] != ended["digest"]
-    run = world.alice.get(accepted.json()["resource"]["url"]).json()
-    assert (run["state"], run["outcome"]) == ("FAILED", {})
+    scoring = world.post("scoring-runs", {**body, "rows": [told["row"]]})
+    deploying = world.post("deployments", {**body, "endpoint": endpoint})
+
+    for accepted in (scoring, deploying):
+        ended = failed(world.end(accepted), "digest-mismatch")
+        assert ended["expected"] == publication["digest"] != ended["digest"]
+        assert ended["files"] == [changed]
+        assert changed["path"] in ended["detail"]
+        record = world.alice.get(accepted.json()["resource"]["url"]).json()
+        assert (record["state"], record["outcome"]) == ("FAILED", {})
+    assert world.effects("endpoint-created", name=endpoint) == []
 
 
-def change_copy(world: TwoWorkspaces, publication: dict[str, Any]) -> None:
-    """Change a byte of the copy behind the platform's back, as nobody can over its API."""
-    described = next(file["sha256"] for file in publication["files"] if file["path"] == "MLmodel")
+def change_copy(world: TwoWorkspaces, publication: dict[str, Any]) -> dict[str, Any]:
+    """Turn a byte of the copy around behind the platform's back, as nobody can over its API; says which."""
+    promised = {file["path"]: file["sha256"] for file in publication["files"]}
     same = [
         path
         for path in (world.sandbox.folder / "files").glob("*/models/*/*/MLmodel")
-        if hashlib.sha256(path.read_bytes()).hexdigest() == described
+        if hashlib.sha256(path.read_bytes()).hexdigest() == promised["MLmodel"]
     ]
     # The source came first, and keeps its bytes.
-    copy = max(same, key=lambda path: path.stat().st_ctime)
+    copy = max(same, key=lambda path: path.stat().st_ctime).with_name("model.pkl")
     assert len(same) == 2
-    with copy.with_name("conda.yaml").open("a") as file:
-        file.write("# changed")
+    content = bytearray(copy.read_bytes())
+    content[len(content) // 2] ^= 1
+    copy.write_bytes(content)
+    found = hashlib.sha256(content).hexdigest()
+    return {"path": "model.pkl", "expected": promised["model.pkl"], "found": found}

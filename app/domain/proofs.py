@@ -1,0 +1,97 @@
+"""Are a version's bytes those that were published? Held to the publication's manifest where they are to be used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from app import configuration, durable
+from app.domain import jobs, model_versions
+from app.domain.jobs import Job
+from app.domain.workflows import Work
+from app.errors import DigestMismatch, OperationProblem, VerificationFailed
+
+# Ours: every byte is read, and some models have many gigabytes.
+TIMEOUT_SECONDS = 2 * 3600
+NAME = "verify"
+SHOWN = 5
+
+Files = list[dict[str, Any]]
+"""A manifest: `path`, `size` and `sha256` of each file."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A version that is to be used, and the digest that its publication promised."""
+
+    project: str
+    workspace: str
+    model: str
+    version: int
+    digest: str
+
+
+def make_digest(files: Files) -> str:
+    """The digest of a manifest: SHA-256 over the canonical JSON of the sorted list of [path, size, sha256]."""
+    rows = sorted([file["path"], file["size"], file["sha256"]] for file in files)
+    canonical = json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
+    return f"sha256:{hashlib.sha256(canonical).hexdigest()}"
+
+
+def compare(expected: Files, found: Files) -> list[dict[str, Any]]:
+    """The files that differ, by path, with the SHA-256 that each should have and has; None where it is not there."""
+    wanted, had = ({file["path"]: file["sha256"] for file in files} for files in (expected, found))
+    paths = sorted(wanted.keys() | had.keys())
+    return [
+        {"path": path, "expected": wanted.get(path), "found": had.get(path)}
+        for path in paths
+        if wanted.get(path) != had.get(path)
+    ]
+
+
+async def verify(work: Work, held: Held) -> dict[str, Any]:
+    """Have a job of control read every file of the version; answers what it found.
+
+    Raises `DigestMismatch` that names the files that differ.
+    """
+    workspace = configuration.current().workspaces[held.workspace]
+    job = Job(
+        name=NAME,
+        workspace=held.workspace,
+        volume=workspace.volume,
+        parameters={"model": held.model, "version": held.version, "digest": held.digest},
+        run_as=None,
+        refused=VerificationFailed,
+        timeout_seconds=TIMEOUT_SECONDS,
+    )
+    try:
+        return await jobs.run(work, job)
+    except VerificationFailed as problem:
+        raise await name_files(problem, held) from problem
+
+
+async def name_files(problem: OperationProblem, held: Held) -> OperationProblem:
+    """`problem`, as `DigestMismatch` that names the files where a job has found other bytes than were published."""
+    if problem.fields.get("reason") != "digest-mismatch":
+        return problem
+    found: Files = problem.fields["files"]
+    fields = await durable.step("find the files that differ", _find_difference, held, found)
+    return DigestMismatch(**fields)
+
+
+def _find_difference(held: Held, found: Files) -> dict[str, Any]:
+    publication = model_versions.find_publication(held.project, held.workspace, held.model, held.version)
+    # A publication that was withdrawn meanwhile has no files to compare with.
+    differing = compare(publication.outcome["files"], found) if publication is not None else []
+    paths = [file["path"] for file in differing]
+    return {
+        "model": held.model,
+        "version": held.version,
+        "digest": make_digest(found),
+        "expected": held.digest,
+        "files": differing,
+        "count": len(differing),
+        "paths": ", ".join(paths[:SHOWN]) + (" …" if len(paths) > SHOWN else ""),
+    }
