@@ -52,7 +52,9 @@ PATH = {
 }
 QUERY = {
     "/v1/workspaces/{workspace}/models": {"schema": "main.bikes"},
-    "/v1/lineage": {"workspace": "prod", "endpoint": "bikes-demand"},
+    **{
+        f"/v1/lineage{form}": {"workspace": "prod", "endpoint": "bikes-demand"} for form in ("", "/mermaid", "/picture")
+    },
 }
 # A workspace is of both projects; what its lists show of each is tested against a sandbox.
 LISTS = ("shares", "recipients", "providers", "providers/{provider}/shares", "catalogs", "serving-endpoints")

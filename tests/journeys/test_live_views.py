@@ -146,10 +146,20 @@ def test_the_lineage_of_a_version_leads_through_share_and_catalog_to_the_other_w
     assert at[place]["name"] == f"{seen}/1"
     assert at[place]["details"]["digest"] == published["digest"]
     assert other not in str(whole)
+    asked: dict[str, str | int] = {"workspace": "prod", "model": seen, "version": 1}
+    picture = world.alice.get("/v1/lineage/picture", params=asked)
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/svg+xml")
+    assert picture.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert picture.text.count("<g ") == len(whole["nodes"])
+    chart = world.alice.get("/v1/lineage/mermaid", params=asked).text
+    assert chart.count("-->") == len(whole["edges"])
+    problem(world.alice.get("/v1/lineage/picture", params={"publication": "pub_none"}), 404, "record-not-found")
 
 
-def test_the_lineage_asks_for_a_version_or_an_endpoint(world: TwoWorkspaces) -> None:
+def test_the_lineage_asks_for_one_thing_to_start_from(world: TwoWorkspaces) -> None:
     problem(world.alice.get("/v1/lineage", params={"workspace": "prod"}), 422, "request-invalid")
     both: dict[str, str | int] = {"workspace": "prod", "model": "main.bikes.x", "version": 1, "endpoint": "bikes-x"}
     problem(world.alice.get("/v1/lineage", params=both), 422, "request-invalid")
+    problem(world.alice.get("/v1/lineage", params={"workspace": "prod", "digest": "x"}), 422, "request-invalid")
+    problem(world.alice.get("/v1/lineage", params={"digest": "x", "direction": "sideways"}), 422, "request-invalid")
     problem(world.alice.get("/v1/lineage", params={"workspace": "prod", "endpoint": "trains-x"}), 403, "not-in-project")
