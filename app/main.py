@@ -21,7 +21,9 @@ from app.domain import executors, invocations
 from app.domain.workspaces import list_needs
 from app.http import (
     acceptances,
+    adoptions,
     approvals,
+    audience_changes,
     audit_events,
     catalogs,
     deployments,
@@ -61,6 +63,8 @@ COLLECTIONS = (
     training_runs,
     publications,
     approvals,
+    audience_changes,
+    adoptions,
     acceptances,
     scoring_runs,
     deployments,

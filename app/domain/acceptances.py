@@ -8,7 +8,7 @@ from typing import Any
 
 from app import durable
 from app.configuration import share_name
-from app.domain import audiences, catalog_users, jobs, partners, shared_catalogs, visible_models
+from app.domain import audiences, catalog_users, jobs, ownership, partners, shared_catalogs, visible_models
 from app.domain.access import Caller, Name, check, check_active, check_link, get_workspace
 from app.domain.catalog_users import PRIVILEGES
 from app.domain.operations import REJECT, Key, Operation, start
@@ -18,7 +18,7 @@ from app.domain.workflows import Outcome, Work, register
 from app.domain.workspaces import list_beside
 from app.errors import CatalogNameTaken, NotVisibleInTime, OperationTimedOut, ShareNotFound, WorkspaceRoleMismatch
 from app.store.acceptances import Acceptance as Acceptance
-from app.workspaces import catalogs, metastores, providers, shares
+from app.workspaces import catalogs, metastores, providers
 from app.workspaces.providers import Provider
 
 # Updates of a share are seen about a minute later [DOC]; how long a new version takes is documented nowhere.
@@ -170,7 +170,7 @@ def _check_share(accepting: Accepting) -> str:
     if accepting.identifier not in audiences.list_identifiers(accepting.project, accepting.audience):
         setting = f"place in audience {accepting.audience} of project {accepting.project}"
         raise WorkspaceRoleMismatch(workspace=accepting.workspace, setting=setting)
-    if shares.find_own_share(accepting.provider_workspace, accepting.share) is None:
+    if ownership.find_share(accepting.provider_workspace, accepting.share) is None:
         raise ShareNotFound(workspace=accepting.provider_workspace, kind="share", name=accepting.share)
     promised = [f"{model} version {version}" for model, version in shared_catalogs.list_promised(accepting)]
     return f"{accepting.share}, for {', '.join(promised) or 'nothing yet'}"

@@ -17,6 +17,7 @@ from app.errors import (
 )
 
 READ = "read"
+ADMIN = "admin"
 ROLES = {
     READ: ("viewer", "invoker", "publisher", "deployer", "approver"),
     "predict": ("invoker",),
@@ -25,11 +26,15 @@ ROLES = {
     "plan-publish": ("publisher", "approver"),
     "publish": ("publisher",),
     "approve": ("approver",),
+    "change-audience": ("publisher",),
+    "adopt": (),
     "withdraw": ("publisher",),
     "accept": ("deployer",),
     "give-back": ("deployer",),
     "deploy": ("deployer",),
 }
+# What an admin may do in every project.
+ADMINS_TOO = {READ, "change-audience", "adopt"}
 
 PERSONS_ONLY = {"approve"}
 
@@ -100,8 +105,8 @@ def check(caller: Caller, action: str, project: str, *names: Name) -> Project:
     if not _sees(caller, project):
         raise ProjectNotFound(project=project)
     declared = configuration.current().projects[project]
-    if not may(caller.principal, action, project) and not (action == READ and is_admin(caller)):
-        role = "or ".join(f"{role} " for role in ROLES[action]).strip()
+    if not may(caller.principal, action, project) and not (action in ADMINS_TOO and is_admin(caller)):
+        role = " or ".join(ROLES[action]) or ADMIN
         raise PermissionDenied(principal=caller.principal, action=action, project=project, role=role)
     for name in names:
         if name.workspace not in configuration.current().workspaces or name.workspace not in _places(declared):

@@ -1,4 +1,4 @@
-"""Whom does a project publish for? An audience's recipients as metastores, and the live share compared with them."""
+"""Whom does a project publish for? An audience's recipients as metastores, in the provider's workspace."""
 
 from __future__ import annotations
 
@@ -8,23 +8,37 @@ from dataclasses import dataclass, replace
 
 from app import configuration
 from app.configuration import Audience, Recipient
+from app.domain import ownership
 from app.domain.access import check_link
-from app.errors import AudienceMismatch, AudienceUnknown, UpstreamProblem
-from app.workspaces import metastores, recipients, shares
-from app.workspaces.shares import Share
+from app.errors import AudienceUnknown, RecipientNameTaken, UpstreamProblem
+from app.workspaces import metastores, recipients
 
 
 @dataclass(frozen=True)
 class Member:
     """One recipient of an audience; `name` is its name in the provider's workspace, None while it has none there.
 
-    On the provider's own metastore (`same_metastore`) the platform's `self` takes its place.
+    All `workspaces` that the audience declares on its metastore see the share together; `workspace` is the first. On
+    the provider's own metastore (`same_metastore`) the platform's `self` takes its place. One that is not `is_ours`,
+    because somebody else made it under a name of theirs, is used and never deleted.
     """
 
     workspace: str | None
+    workspaces: list[str]
     sharing_identifier: str
     name: str | None
     same_metastore: bool
+    is_ours: bool
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.workspace or self.sharing_identifier
+
+    @property
+    def wanted_name(self) -> str:
+        """The name under which Causeway would make it."""
+        return f"causeway_{self.workspace or re.sub('[^A-Za-z0-9]', '_', self.sharing_identifier)}"
 
 
 def get(project: str, audience: str) -> Audience:
@@ -43,20 +57,34 @@ def check_links(project: str, audience: str, provider: str) -> None:
 
 
 def list_members(project: str, audience: str, provider: str) -> list[Member]:
-    """The audience's recipients as they are now, each metastore once: several workspaces may stand on one."""
+    """The audience's recipients as they are now, each metastore once: several workspaces may stand on one.
+
+    Raises `RecipientNameTaken` for one under Causeway's name that somebody else made and no admin has adopted.
+    """
     own = metastores.get_sharing_identifier(provider)
     members = []
-    for identifier, workspace in list_identifiers(project, audience).items():
+    for identifier, places in list_identifiers(project, audience).items():
+        workspace = places[0] if places else None
+        member = Member(workspace, places, identifier, None, same_metastore=identifier == own, is_ours=True)
         found = recipients.find_recipient(provider, identifier)
-        members.append(Member(workspace, identifier, found.name if found else None, same_metastore=identifier == own))
+        members.append(member if found is None else _checked(provider, member, found))
     return members
 
 
-def list_identifiers(project: str, audience: str) -> dict[str, str | None]:
-    """The sharing identifiers of the audience's metastores, each with the first workspace declared on it, if any."""
-    identifiers: dict[str, str | None] = {}
+def check_names(provider: str, members: list[Member]) -> None:
+    """The recipients that are to be made have names that nobody else has; raises `RecipientNameTaken`."""
+    for member in members:
+        if member.name is None and (found := recipients.find_named(provider, member.wanted_name)) is not None:
+            difference = f"it stands for {found.sharing_identifier}, not for {member.sharing_identifier}"
+            raise RecipientNameTaken(workspace=provider, recipient=found.name, difference=difference)
+
+
+def list_identifiers(project: str, audience: str) -> dict[str, list[str]]:
+    """The sharing identifiers of the audience's metastores, each with the workspaces declared on it."""
+    identifiers: dict[str, list[str]] = {}
     for declared in get(project, audience).recipients:
-        identifiers.setdefault(_identify(declared), declared.workspace)
+        places = identifiers.setdefault(_identify(declared), [])
+        places += [declared.workspace] if declared.workspace else []
     return identifiers
 
 
@@ -66,7 +94,7 @@ def list_workspaces(project: str, audience: str) -> list[str]:
 
 
 def list_known_identifiers(project: str, audience: str) -> dict[str, str | None]:
-    """As `list_identifiers`, without the workspaces that cannot be asked for theirs now."""
+    """As `list_identifiers`, with the first workspace alone, without those that cannot be asked for theirs now."""
     identifiers: dict[str, str | None] = {}
     for declared in get(project, audience).recipients:
         with suppress(UpstreamProblem):
@@ -75,36 +103,23 @@ def list_known_identifiers(project: str, audience: str) -> dict[str, str | None]
 
 
 def ensure_member(provider: str, member: Member) -> Member:
-    """The member with its recipient in the provider's workspace, made if its metastore has none."""
-    comment = f"Made by Causeway for {member.workspace or member.sharing_identifier}."
-    wanted = f"causeway_{member.workspace or re.sub('[^A-Za-z0-9]', '_', member.sharing_identifier)}"
-    found = recipients.ensure_recipient(provider, member.sharing_identifier, name=wanted, comment=comment)
-    return replace(member, name=found.name)
+    """The member with its recipient in the provider's workspace, made if its metastore has none.
 
-
-def compare(audience: str, provider: str, share: Share, schema: str, members: list[Member], model: str) -> list[str]:
-    """The share's readers, when it reaches members only and holds nothing but models of `schema`.
-
-    Raises `AudienceMismatch` that says who would gain what by publishing `model`: SELECT is on the share, so that
-    whoever reads it sees all that is in it, and will be.
+    Raises `RecipientNameTaken`.
     """
-    readers = shares.list_readers(provider, share.name)
-    strangers = sorted(set(readers) - {member.name for member in members})
-    prefix = f"{schema}.".lower()
-    foreign = [item.name for item in share.objects or [] if not item.name.lower().startswith(prefix)]
-    if strangers or foreign:
-        gains = [f"{stranger} would gain {model}" for stranger in strangers]
-        if foreign:
-            gains.append(f"the audience would gain {', '.join(foreign)}")
-        raise AudienceMismatch(
-            workspace=provider,
-            share=share.name,
-            audience=audience,
-            unexpected_recipients=strangers,
-            unexpected_objects=foreign,
-            difference="; ".join(gains),
-        )
-    return readers
+    comment = f"Made by Causeway for {member.label}."
+    name = member.wanted_name
+    found = recipients.ensure_recipient(provider, member.sharing_identifier, name=name, comment=comment)
+    return _checked(provider, member, found)
+
+
+def _checked(provider: str, member: Member, found: recipients.Recipient) -> Member:
+    is_ours = ownership.is_ours(provider, found)
+    # Names are case-insensitive [DOC].
+    if not is_ours and found.name.lower() == member.wanted_name.lower():
+        difference = f"{found.created_by or found.owner or 'somebody else'} made it"
+        raise RecipientNameTaken(workspace=provider, recipient=found.name, difference=difference)
+    return replace(member, name=found.name, is_ours=is_ours)
 
 
 def _identify(declared: Recipient) -> str:

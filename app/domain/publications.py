@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from app import configuration, durable
 from app.configuration import share_name
-from app.domain import audiences, copies, jobs, model_versions, vetting
+from app.domain import audience_shares, audiences, copies, jobs, model_versions, ownership, standings, vetting
 from app.domain.access import Caller, Name, check, check_active
+from app.domain.audience_shares import Publishing as Publishing
 from app.domain.audiences import Member
 from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
-from app.domain.vetting import Asked, Vetted
+from app.domain.standings import Standing
+from app.domain.vetting import Vetted
 from app.domain.workflows import Outcome, Work, register
 from app.errors import (
     CopyFailed,
     Problem,
     SharingUnavailable,
     WorkspaceRoleMismatch,
-    WrittenNotVisible,
     from_dict,
 )
 from app.store.publications import Publication as Publication
-from app.workspaces import catalogs, metastores, models, shares
+from app.workspaces import metastores
 from app.workspaces.shares import Share
 
 PUBLISH, PLAN = "publish", "plan-publish"
@@ -31,27 +32,10 @@ VET, SHARE = "hold the version to the policy", "ensure the share"
 
 
 @dataclass(frozen=True)
-class Publishing:
-    """Which version of which model to publish for which audience, and under which names.
+class PublicationPlan(Plan):
+    """The plan of a publication, with the recipients that would see it."""
 
-    `schema` (of shareable models) and `published_model` are in the workspace; `shared_as` is how consumers see it.
-    """
-
-    project: str
-    workspace: str
-    model: str
-    version: int
-    audience: str
-    share: str
-    schema: str
-    published_model: str
-    shared_as: str
-    volume: str
-
-    @property
-    def asked(self) -> Asked:
-        """What was asked for, without what follows from it."""
-        return Asked(self.project, self.workspace, self.model, self.version, self.audience)
+    recipients: list[Member] = field(default_factory=list)
 
 
 def make(
@@ -70,44 +54,30 @@ def make(
     # A shared name takes letters, digits and underscores only [SDK]; names are case-insensitive [DOC].
     last = model.rpartition(".")[2].replace("-", "_").lower()
     schema = f"{configured.shareable_catalog}.{share}"
-    names = {"published_model": f"{schema}.{last}", "shared_as": f"{project}.{last}"}
-    return Publishing(project, workspace, model, version, audience, share, schema, volume=configured.volume, **names)
+    return Publishing(
+        project=project,
+        workspace=workspace,
+        model=model,
+        version=version,
+        audience=audience,
+        share=share,
+        schema=schema,
+        published_model=f"{schema}.{last}",
+        shared_as=f"{project}.{last}",
+        volume=configured.volume,
+    )
 
 
-def plan(caller: Caller, publishing: Publishing) -> Plan:
+def plan(caller: Caller, publishing: Publishing) -> PublicationPlan:
     """Look at the version, the names and the live share; raises the problem of whatever is not in order."""
     return _look(publishing)[0]
-
-
-def _look(publishing: Publishing) -> tuple[Plan, Vetted]:
-    audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
-    check_active(*_list_workspaces(publishing))
-    columns = _check_version(publishing)
-    copies.check_name(publishing.workspace, publishing.published_model, publishing.model)
-    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
-    _check_reach(publishing, members)
-    share = shares.find_own_share(publishing.workspace, publishing.share)
-    readers = _compare(publishing, share, members) if share else []
-    vetted = vetting.look(publishing.asked)
-    made = Plan(
-        checks=[
-            Check("names are the project's", f"{publishing.model}, {publishing.audience}"),
-            Check("version is READY and has a signature", columns),
-            Check("share and audience match", f"readers {', '.join(readers) or 'none'}"),
-            *vetted.list_checks(),
-        ],
-        changes=_list_changes(publishing, share, members, readers),
-        readers=sorted(member.name or str(member.workspace or member.sharing_identifier) for member in members),
-        subject_digest=vetted.subject.digest if vetted.subject else None,
-    )
-    return made, vetted
 
 
 def begin(
     caller: Caller, key: Key, publishing: Publishing, plan_digest: str | None, on_conflict: str = REJECT
 ) -> Operation:
     """Check as `plan` does, and that others have approved it where they must; then accept the publication."""
-    made, vetted = _look(publishing)
+    made, publishing, vetted = _look(publishing)
     require(made, plan_digest)
     vetting.require_approvals(vetted, caller.principal)
     record = Publication(
@@ -143,24 +113,55 @@ async def publish(work: Work) -> Outcome:
     """
     publishing = Publishing(**work.request)
     vetted = await durable.step(VET, vetting.hold, publishing.asked, work.principal)
-    await durable.step(SHARE, _ensure_share, publishing)
-    await durable.step("compare the share with the audience", _check_share, publishing, work.resource_id)
-    await durable.step("ensure the schema of shareable models", _ensure_schema, publishing)
+    await durable.step(SHARE, audience_shares.ensure, publishing)
+    await durable.step("compare the share with the audience", audience_shares.check, publishing, work.resource_id)
+    await durable.step("ensure the schema of shareable models", audience_shares.ensure_schema, publishing)
     try:
         copy = await jobs.run(work, copies.make_job(work.id, work.request, scan=vetted["scan"]))
     except CopyFailed as problem:
         raise vetting.explain(problem, publishing.asked) from problem
     try:
         await durable.step("prove the copy", copies.prove, publishing.workspace, publishing.published_model, copy)
-        shared_as = await durable.step("ensure the model in the share", _ensure_model, publishing)
-        members = await durable.step("ensure the recipients", _ensure_members, publishing)
-        await durable.step("ensure SELECT for the recipients", _ensure_readers, publishing, members)
-        await durable.step("read it all back", _read_back, publishing, copy["version"])
+        shared_as = await durable.step("ensure the model in the share", audience_shares.ensure_model, publishing)
+        members = await durable.step("ensure the recipients", audience_shares.ensure_members, publishing)
+        if publishing.is_first:
+            await durable.step("ensure SELECT for the recipients", audience_shares.ensure_readers, publishing, members)
+        await durable.step("read it all back", audience_shares.read_back, publishing, copy["version"])
     except Problem as problem:
         raise await _taken_back(publishing, copy["version"], problem) from problem
     found = {"files": copy["files"], "mlflow": copy["mlflow"], "reused": copy["reused"], **vetted}
     record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"]}
     return Outcome({**record, "outcome": {**found, "shared_as": shared_as, "recipients": members}})
+
+
+def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
+    """The plan, the publishing with those whom it lets in, and what the policy says."""
+    audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
+    check_active(*_list_workspaces(publishing))
+    columns = _check_version(publishing)
+    copies.check_name(publishing.workspace, publishing.published_model, publishing.model)
+    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
+    audiences.check_names(publishing.workspace, members)
+    _check_reach(publishing, members)
+    share = ownership.find_share(publishing.workspace, publishing.share)
+    standing = audience_shares.stand(publishing, share, members) if share else None
+    is_first = _check_standing(publishing, standing)
+    readers = standing.readers if standing else []
+    vetted = vetting.look(publishing.asked)
+    made = PublicationPlan(
+        checks=[
+            Check("names are the project's", f"{publishing.model}, {publishing.audience}"),
+            Check("version is READY and has a signature", columns),
+            Check("share and audience match", f"readers {', '.join(readers) or 'none'}"),
+            *vetted.list_checks(),
+        ],
+        changes=_list_changes(publishing, share, members, readers),
+        readers=sorted(member.name or member.label for member in members),
+        subject_digest=vetted.subject.digest if vetted.subject else None,
+        recipients=members,
+    )
+    identifiers = [member.sharing_identifier for member in members]
+    return made, replace(publishing, readers=identifiers, is_first=is_first), vetted
 
 
 def _list_workspaces(publishing: Publishing) -> list[str]:
@@ -184,9 +185,15 @@ def _check_reach(publishing: Publishing, members: list[Member]) -> None:
         raise SharingUnavailable(workspace=publishing.workspace, action=action)
 
 
-def _compare(publishing: Publishing, share: Share, members: list[Member]) -> list[str]:
-    schema, model = publishing.schema, publishing.published_model
-    return audiences.compare(publishing.audience, publishing.workspace, share, schema, members, model)
+def _check_standing(publishing: Publishing, standing: Standing | None) -> bool:
+    """Whether this publication lets the audience in.
+
+    Once an earlier one has, nobody is let in on the side: raises `AudienceChangePending` when somebody is missing.
+    """
+    if standing is None or not standings.is_settled(publishing.project, publishing.workspace, publishing.audience):
+        return True
+    standings.refuse_pending(standing, publishing.published_model)
+    return False
 
 
 def _list_changes(
@@ -207,51 +214,6 @@ def _list_changes(
         has = member.name in readers
         changes.append(Change("none" if has else "change", place, "share", publishing.share, f"SELECT for {reader}"))
     return changes
-
-
-def _ensure_share(publishing: Publishing) -> None:
-    comment = f"Made by Causeway for audience {publishing.audience} of project {publishing.project}."
-    shares.ensure_share(publishing.workspace, publishing.share, comment=comment)
-
-
-def _check_share(publishing: Publishing, publication_id: str) -> None:
-    copies.check_name(publishing.workspace, publishing.published_model, publishing.model, before=publication_id)
-    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
-    _compare(publishing, shares.get_share(publishing.workspace, publishing.share), members)
-
-
-def _ensure_schema(publishing: Publishing) -> None:
-    catalog, _, schema = publishing.schema.partition(".")
-    comment = f"Vetted copies for audience {publishing.audience} of project {publishing.project}; by Causeway alone."
-    catalogs.ensure_schema(publishing.workspace, catalog, schema, comment=comment)
-
-
-def _ensure_model(publishing: Publishing) -> str:
-    model, wanted = publishing.published_model, publishing.shared_as
-    entry = shares.ensure_model(publishing.workspace, publishing.share, model, shared_as=wanted)
-    return entry.shared_as or wanted
-
-
-def _ensure_members(publishing: Publishing) -> list[dict[str, Any]]:
-    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
-    return [asdict(audiences.ensure_member(publishing.workspace, member)) for member in members]
-
-
-def _ensure_readers(publishing: Publishing, members: list[dict[str, Any]]) -> None:
-    for member in members:
-        shares.ensure_reader(publishing.workspace, publishing.share, member["name"])
-
-
-def _read_back(publishing: Publishing, version: int) -> None:
-    """A fresh look at all that was promised: the copy, its place in the share, and who reads it."""
-    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
-    share = shares.get_share(publishing.workspace, publishing.share)
-    readers = _compare(publishing, share, members)
-    models.get_version(publishing.workspace, publishing.published_model, version)
-    shown = {item.name.lower() for item in share.objects or [] if item.active}
-    if publishing.published_model not in shown or {member.name for member in members} - set(readers):
-        action = f"sharing {publishing.published_model} in {publishing.share}"
-        raise WrittenNotVisible(workspace=publishing.workspace, action=action)
 
 
 async def _taken_back(publishing: Publishing, version: int, problem: Problem) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app import configuration
-from app.domain import access, audiences, filled_pages
+from app.domain import access, audiences, filled_pages, ownership
 from app.domain.access import Caller
 from app.workspaces import recipients
 from app.workspaces.pages import Page
@@ -14,9 +14,10 @@ from app.workspaces.recipients import Recipient as Recipient
 
 @dataclass(frozen=True)
 class Known:
-    """A recipient, the workspace that it stands for (None: a partner's), and the audiences that it belongs to."""
+    """A recipient, whether it is ours, the workspace that it stands for (None: a partner's), and its audiences."""
 
     recipient: Recipient
+    is_ours: bool
     workspace: str | None
     audiences: list[tuple[str, str]] = field(default_factory=list)
 
@@ -32,7 +33,8 @@ def list_page(caller: Caller, workspace: str, size: int, token: str | None) -> P
     def get_page(at: str | None) -> Page[Known]:
         page = recipients.list_recipients(workspace, page_size=size, page_token=at)
         ours = [item for item in page.items if item.sharing_identifier in declared]
-        return Page([Known(item, *declared[item.sharing_identifier]) for item in ours], page.next_page_token)
+        known = [Known(item, ownership.is_ours(workspace, item), *declared[item.sharing_identifier]) for item in ours]
+        return Page(known, page.next_page_token)
 
     return filled_pages.read(get_page, token)
 

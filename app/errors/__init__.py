@@ -45,6 +45,7 @@ from app.errors.requests import (
 )
 from app.errors.states import (
     ApprovalMissing,
+    AudienceChangePending,
     AudienceMismatch,
     AudienceUnknown,
     CatalogNameTaken,
@@ -60,6 +61,7 @@ from app.errors.states import (
     PolicyUnmet,
     PublishedNameTaken,
     RateLimited,
+    RecipientNameTaken,
     RecordNotActive,
     ShareNameTaken,
     SignatureMissing,
@@ -100,6 +102,7 @@ from app.errors.upstream import (
 __all__ = [
     "AlreadyExists",
     "ApprovalMissing",
+    "AudienceChangePending",
     "AudienceMismatch",
     "AudienceUnknown",
     "BodyTooLarge",
@@ -151,6 +154,7 @@ __all__ = [
     "ProviderNotFound",
     "PublishedNameTaken",
     "RateLimited",
+    "RecipientNameTaken",
     "RecordNotActive",
     "RecordNotFound",
     "RequestInvalid",

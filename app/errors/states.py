@@ -83,7 +83,20 @@ class AudienceMismatch(StateProblem):
     """The live share reaches somebody, or holds something, that the audience does not declare."""
 
     code, title = "audience-mismatch", "The share does not match the audience"
-    template = "Share {share} does not match audience {audience}: {difference}. Remove what differs, or declare it."
+    template = (
+        "Share {share} does not match audience {audience}: {difference}. "
+        "Declare what differs, remove it, or have readers taken away by POST /v1/audience-changes."
+    )
+
+
+class AudienceChangePending(StateProblem):
+    """The configuration names recipients that do not read the share yet: nobody begins to as a side effect."""
+
+    code, title = "audience-change-pending", "The audience has changed"
+    template = (
+        "Audience {audience} declares what readers of share {share} do not reflect: {difference}. "
+        "POST /v1/audience-changes shows the change as a plan, and makes it."
+    )
 
 
 class PublishedNameTaken(StateProblem):
@@ -100,7 +113,20 @@ class ShareNameTaken(StateProblem):
     """A share of the derived name exists that Causeway did not make."""
 
     code, title = "share-name-taken", "The share's name is taken"
-    template = "Share {share} in {workspace} belongs to {owner}, not to Causeway. Rename it, or have an admin adopt it."
+    template = (
+        "Share {share} in {workspace} was made by {made_by}, not by Causeway. "
+        "Rename it, or have an admin adopt it by POST /v1/adoptions."
+    )
+
+
+class RecipientNameTaken(StateProblem):
+    """A recipient of the derived name exists that Causeway did not make."""
+
+    code, title = "recipient-name-taken", "The recipient's name is taken"
+    template = (
+        "Recipient {recipient} in {workspace} has a name of Causeway's, but {difference}. "
+        "Rename it, or have an admin adopt it by POST /v1/adoptions if it stands for the right metastore."
+    )
 
 
 class CatalogNameTaken(StateProblem):

@@ -16,6 +16,7 @@ from app.domain.plans import Plan
 from app.domain.publications import Publication, Publishing
 from app.errors import (
     ApprovalMissing,
+    AudienceChangePending,
     AudienceMismatch,
     AudienceUnknown,
     LinkNotDeclared,
@@ -26,6 +27,7 @@ from app.errors import (
     PolicyUnmet,
     ProjectNotFound,
     PublishedNameTaken,
+    RecipientNameTaken,
     RecordNotActive,
     RecordNotFound,
     ShareNameTaken,
@@ -51,6 +53,7 @@ from app.http.conventions.problems import problems
 router = APIRouter(prefix="/v1", tags=["publications"])
 OWN = (
     ApprovalMissing,
+    AudienceChangePending,
     AudienceMismatch,
     AudienceUnknown,
     LinkNotDeclared,
@@ -59,6 +62,7 @@ OWN = (
     PolicyUnmet,
     ProjectNotFound,
     PublishedNameTaken,
+    RecipientNameTaken,
     ShareNameTaken,
     SharingUnavailable,
     SignatureMissing,
@@ -122,6 +126,17 @@ class PublicationRecipient(Answer):
     """The recipient's name in the source's workspace."""
     same_metastore: bool
     """Whether it is the source's own metastore, where the platform's `self` stands for it."""
+    workspaces: list[str]
+    """The project's workspaces on the metastore: all of them see it together. A plan names those of the audience."""
+    is_ours: bool
+    """Whether Causeway made the recipient, or an admin adopted it; others' are used, and never deleted."""
+
+
+class PublicationPlan(PlanBody):
+    """What publishing would do, and who would see it."""
+
+    recipients: list[PublicationRecipient]
+    """By metastore; one without a name has yet to be made."""
 
 
 class CopiedFile(Answer):
@@ -206,9 +221,9 @@ async def create_publication(
 
 
 @router.post("/publications:plan", responses=problems(*OWN))
-async def plan_publication(body: PublicationRequest, caller: CurrentCaller) -> PlanBody:
+async def plan_publication(body: PublicationRequest, caller: CurrentCaller) -> PublicationPlan:
     """What publishing would do, and who would see it; nothing is stored."""
-    return plan.render(await look(body.workspace, "looking at what to publish", _plan, caller, body))
+    return plan.render(await look(body.workspace, "looking at what to publish", _plan, caller, body), PublicationPlan)
 
 
 @router.get("/publications", responses=problems(PageTokenInvalid))

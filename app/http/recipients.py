@@ -33,6 +33,8 @@ class RecipientBody(Response):
     """The configured workspace that it stands for; null for a partner's."""
     audiences: list[AudienceReference]
     """The caller's audiences that it belongs to."""
+    is_ours: bool
+    """Whether Causeway made it, or an admin adopted it; others' are used, and never deleted."""
     authentication: str | None
     owner: str | None
     comment: str | None
@@ -62,4 +64,4 @@ async def list_recipients(
 
 def _render(known: Known) -> RecipientBody:
     audiences = [AudienceReference(project=project, audience=audience) for project, audience in known.audiences]
-    return RecipientBody.model_validate({**vars(known.recipient), "workspace": known.workspace, "audiences": audiences})
+    return RecipientBody.model_validate({**vars(known.recipient), **vars(known), "audiences": audiences})

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlmodel import Field, SQLModel, col, select
 
-from app.store.database import UtcDateTime, now, transaction
+from app.store.database import UtcDateTime, now, reading, transaction
 from app.store.pages import Page, read_page
 
 
@@ -49,6 +49,16 @@ def list_page(
         statement = statement.where(getattr(table, column) == value)
     with transaction() as session:
         return read_page(session, statement, table, after, size)
+
+
+def is_any(table: type[AnyRecord], **equal: Any) -> bool:
+    """Whether there is a record whose columns equal what is given; a list of values means one of them."""
+    statement = select(table.id)
+    for column, value in equal.items():
+        field = col(getattr(table, column))
+        statement = statement.where(field.in_(value) if isinstance(value, list) else field == value)
+    with reading() as session:
+        return session.exec(statement.limit(1)).first() is not None
 
 
 def list_all(table: type[AnyRecord], **equal: Any) -> list[AnyRecord]:

@@ -3,8 +3,10 @@
 from sqlmodel import SQLModel
 
 from app.store.acceptances import Acceptance
+from app.store.adoptions import Adoption
 from app.store.api_keys import ApiKey
 from app.store.approvals import Approval
+from app.store.audience_changes import AudienceChange
 from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
 from app.store.executor_leases import ExecutorLease
@@ -19,8 +21,10 @@ from app.store.training_runs import TrainingRun
 
 TABLES = (
     Acceptance,
+    Adoption,
     ApiKey,
     Approval,
+    AudienceChange,
     AuditEvent,
     Deployment,
     ExecutorLease,

@@ -30,6 +30,14 @@ def get_control(workspace: str) -> str:
     return connection.control
 
 
+def is_own(workspace: str, created_by: str | None, owner: str | None) -> bool:
+    """Whether Causeway made a thing there; who owns it counts only where the platform does not say who made it.
+
+    What was made by somebody else and then given to Causeway may hold anything: an admin has to adopt it.
+    """
+    return get_control(workspace) == (created_by or owner)
+
+
 def probe(workspace: str) -> Reachability:
     """One small request with a short time-out; raises nothing but `WorkspaceNotFound`."""
     started = time.monotonic()

@@ -8,8 +8,8 @@ from typing import Any
 
 from databricks.sdk.service.sharing import AuthenticationType, RecipientInfo
 
-from app.errors import AlreadyExists, WrittenNotVisible
-from app.workspaces import metastores
+from app.errors import AlreadyExists, RecipientNameTaken, UpstreamNotFound, WrittenNotVisible
+from app.workspaces import faults, metastores
 from app.workspaces.clients import connected
 from app.workspaces.pages import Page, as_time, get_page, iterate
 
@@ -47,16 +47,28 @@ def find_recipient(workspace: str, sharing_identifier: str) -> Recipient | None:
         return next((item for item in found if item.sharing_identifier == sharing_identifier), None)
 
 
+def find_named(workspace: str, name: str) -> Recipient | None:
+    """The recipient of this name, or None."""
+    if name == SELF:
+        return _make_self(metastores.get_sharing_identifier(workspace))
+    missing = faults.make_missing(UpstreamNotFound, workspace, "recipient", name)
+    try:
+        with connected(workspace, f"reading recipient {name}", missing) as client:
+            return _as_recipient(client.recipients.get(name).as_dict())
+    except UpstreamNotFound:
+        return None
+
+
 def ensure_recipient(workspace: str, sharing_identifier: str, *, name: str, comment: str) -> Recipient:
     """The metastore's recipient, made under `name` if there is none; a metastore can have one only [3P].
 
-    Raises `AlreadyExists` when the name is another recipient's, `SharingUnavailable` when the metastore may not share
-    outside its account.
+    Raises `RecipientNameTaken` when the name is another metastore's, `SharingUnavailable` when the metastore may not
+    share outside its account.
     """
     if (found := find_recipient(workspace, sharing_identifier)) is not None:
         return found
     action = f"creating recipient {name}"
-    taken: AlreadyExists | None = None
+    taken = False
     try:
         with connected(workspace, action) as client:
             client.recipients.create(
@@ -65,11 +77,14 @@ def ensure_recipient(workspace: str, sharing_identifier: str, *, name: str, comm
                 data_recipient_global_metastore_id=sharing_identifier,
                 comment=comment,
             )
-    except AlreadyExists as problem:
-        taken = problem
+    except AlreadyExists:
+        taken = True  # by a lost answer, or by somebody else: the read below tells
     found = find_recipient(workspace, sharing_identifier)
+    if found is None and taken:
+        difference = f"it stands for another metastore than {sharing_identifier}"
+        raise RecipientNameTaken(workspace=workspace, recipient=name, difference=difference)
     if found is None:
-        raise taken or WrittenNotVisible(workspace=workspace, action=action)
+        raise WrittenNotVisible(workspace=workspace, action=action)
     return found
 
 

@@ -79,17 +79,20 @@ def find_share(workspace: str, share: str) -> Share | None:
         return None
 
 
-def find_own_share(workspace: str, share: str) -> Share | None:
+def find_own_share(workspace: str, share: str, *, is_adopted: bool = False) -> Share | None:
     """The share with its objects when Causeway made it; None when there is none, or none that Causeway may see.
 
-    Raises `ShareNameTaken` when somebody else made and owns the one of this name.
+    Raises `ShareNameTaken` when somebody else made the one of this name, unless it `is_adopted`.
     """
     found = _find_visible(workspace, share)
-    return found and _checked(workspace, found)
+    return found and _checked(workspace, found, is_adopted)
 
 
-def ensure_share(workspace: str, share: str, *, comment: str) -> Share:
-    """The share, made if there is none. Raises `ShareNameTaken` when somebody else made and owns one of this name."""
+def ensure_share(workspace: str, share: str, *, comment: str, is_adopted: bool = False) -> Share:
+    """The share, made if there is none.
+
+    Raises `ShareNameTaken` when somebody else made the one of this name, unless it `is_adopted`.
+    """
     action = f"creating share {share}"
     taken = False
     found = _find_visible(workspace, share)
@@ -101,10 +104,10 @@ def ensure_share(workspace: str, share: str, *, comment: str) -> Share:
             taken = True  # by a lost answer, or by somebody else: the read below tells whose it is
         found = _find_visible(workspace, share)
     if found is None and taken:
-        raise ShareNameTaken(workspace=workspace, share=share, owner="somebody else")
+        raise ShareNameTaken(workspace=workspace, share=share, made_by="somebody else")
     if found is None:
         raise WrittenNotVisible(workspace=workspace, action=action)
-    return _checked(workspace, found)
+    return _checked(workspace, found, is_adopted)
 
 
 def ensure_model(workspace: str, share: str, model: str, *, shared_as: str) -> SharedObject:
@@ -161,6 +164,23 @@ def ensure_reader(workspace: str, share: str, recipient: str) -> None:
         raise WrittenNotVisible(workspace=workspace, action=action)
 
 
+def remove_reader(workspace: str, share: str, recipient: str) -> None:
+    """Take SELECT on the share from the recipient, which itself stays; one that does not have it is a success.
+
+    Raises `ShareNotFound`.
+    """
+    if recipient not in list_readers(workspace, share):
+        return
+    action = f"revoking SELECT on share {share} of {recipient}"
+    # A recipient that went meanwhile took its grant along: the read below shows it.
+    missing = faults.make_missing(UpstreamNotFound, workspace, "recipient", recipient)
+    with suppress(UpstreamNotFound), connected(workspace, action, missing) as client:
+        change = PermissionsChange(principal=recipient, remove=["SELECT"])
+        client.shares.update_permissions(share, changes=[change], omit_permissions_list=True)
+    if recipient in list_readers(workspace, share):
+        raise WrittenNotVisible(workspace=workspace, action=action)
+
+
 def _missing(workspace: str, share: str) -> UpstreamNotFound:
     return faults.make_missing(ShareNotFound, workspace, "share", share)
 
@@ -173,10 +193,10 @@ def _find_visible(workspace: str, share: str) -> Share | None:
         return None
 
 
-def _checked(workspace: str, found: Share) -> Share:
-    # Ours is also one that an admin gave to a group afterwards.
-    if identities.get_control(workspace) not in {found.owner, found.created_by}:
-        raise ShareNameTaken(workspace=workspace, share=found.name, owner=found.owner or "somebody else")
+def _checked(workspace: str, found: Share, is_adopted: bool) -> Share:
+    if not is_adopted and not identities.is_own(workspace, found.created_by, found.owner):
+        made_by = found.created_by or found.owner or "somebody else"
+        raise ShareNameTaken(workspace=workspace, share=found.name, made_by=made_by)
     return found
 
 

@@ -10,6 +10,7 @@ import pytest
 from app.main import create_app
 from app.store import connection, inventory, transitions
 from app.store.acceptances import Acceptance
+from app.store.audience_changes import AudienceChange
 from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
 from app.store.inventory import InventoryVersion
@@ -32,6 +33,7 @@ RECORDS: list[tuple[str, type[Record], dict[str, Any]]] = [
         Acceptance,
         {"id": "acc_bikes", **SHARE, "provider_workspace": "dev", "catalog": "causeway_bikes_azure"},
     ),
+    ("change-audience", AudienceChange, {"id": "auc_bikes", **SHARE}),
     ("score", ScoringRun, {"id": "scr_bikes", **MODEL, "input_path": "/x", "output_path": "/y"}),
     ("deploy", Deployment, {"id": "dep_bikes", **MODEL, "endpoint": "bikes-demand", "served_entity": "demand-v1"}),
 ]
@@ -48,6 +50,8 @@ PATH = {
     "acceptance_id": "acc_bikes",
     "scoring_run_id": "scr_bikes",
     "deployment_id": "dep_bikes",
+    "audience_change_id": "auc_bikes",
+    "adoption_id": "ado_bikes",
     "operation_id": "op_train",
 }
 QUERY = {
@@ -76,6 +80,8 @@ OWN: dict[str, dict[str, Any]] = {
         "audience": "azure",
         "subject_digest": f"sha256:{'0' * 64}",
     },
+    "/v1/audience-changes": {"workspace": "dev", "audience": "azure"},
+    "/v1/adoptions": {"workspace": "dev", "kind": "share", "name": "causeway_trains_azure", "reason": "ours"},
     "/v1/acceptances": {"workspace": "prod", "provider": {"workspace": "dev"}, "audience": "azure"},
     "/v1/scoring-runs": {"workspace": "dev", "model": "main.trains.delay", "version": 1, "rows": [{"x": 1}]},
     "/v1/deployments": {
@@ -89,6 +95,10 @@ STRANGE: dict[str, dict[str, Any]] = {
     "/v1/training-runs": {"data": "/Volumes/main/bikes/files/x.csv", "model": "main.bikes.demand"},
     "/v1/publications": {"model": "main.bikes.demand"},
     "/v1/approvals": {"model": "main.bikes.demand"},
+    # It names nothing but the audience: the share's name follows from it.
+    "/v1/audience-changes": {},
+    # Bob, who is no admin, is refused whatever he names.
+    "/v1/adoptions": {},
     "/v1/acceptances": {"catalog": "causeway_bikes_azure"},
     "/v1/scoring-runs": {"model": "main.bikes.demand"},
     "/v1/deployments": {"endpoint": "bikes-demand", "model": "causeway_bikes_azure.bikes.demand"},

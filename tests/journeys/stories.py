@@ -25,7 +25,7 @@ from tests.two_workspaces import ALICE
 DEADLINE_SECONDS = 120
 # What differs from passage to passage, in the order in which it is recognised.
 PATTERNS = (
-    (r"\b(op|pub|acc|dep|trn|scr)_[a-z2-7]{26}", r"<\1>"),
+    (r"\b(op|pub|acc|auc|dep|trn|scr)_[a-z2-7]{26}", r"<\1>"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?", "<time>"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
     (r"[0-9a-f]{64}", "<digest>"),
@@ -183,6 +183,15 @@ def _withdraw(passage: Passage) -> str:
     return passage.ask("DELETE", passage.operations["publish"]["resource"]["url"])
 
 
+def _change_audience(passage: Passage) -> str:
+    """Let the audience in again, after somebody revoked its grant by hand."""
+    path = f"/api/2.1/unity-catalog/shares/causeway_bikes_{passage.audience}/permissions"
+    change = {"changes": [{"principal": "causeway_prod", "remove": ["SELECT"]}]}
+    passage.world.sandbox.call("dev", "PATCH", path, json=change).raise_for_status()
+    body = {"project": "bikes", "workspace": "dev", "audience": passage.audience}
+    return passage.ask("POST", "/v1/audience-changes", body)
+
+
 def _train(passage: Passage) -> str:
     asked = {"data": RIDES, "target": "bikers", "exclude": ["casual", "registered"], "model": passage.model}
     effort = {"max_trials": 2, "learners": ["lgbm"]}
@@ -221,7 +230,13 @@ SHARES = "/v1/workspaces/dev/shares/causeway_bikes_{passage.audience}"
 STORIES = {
     "sharing": Story(
         _version,
-        {"publish": _publish, "accept": _accept, "give-back": _give_back, "withdraw": _withdraw},
+        {
+            "publish": _publish,
+            "accept": _accept,
+            "give-back": _give_back,
+            "change-audience": _change_audience,
+            "withdraw": _withdraw,
+        },
         (SHARES, "/v1/workspaces/prod/catalogs?page_size=200"),
     ),
     "training": Story(_nothing, {"train": _train}, ("/v1/workspaces/dev/models/{passage.model}/versions/1",)),

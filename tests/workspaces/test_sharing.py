@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from app.errors import (
-    AlreadyExists,
     CatalogNameTaken,
     CatalogNotFound,
     ProviderNotFound,
+    RecipientNameTaken,
     ShareNameTaken,
     ShareNotFound,
     SharingUnavailable,
@@ -159,7 +159,7 @@ def test_a_share_that_somebody_else_made_is_left_alone(platform: Platform, uniqu
     platform.sandbox.grant("dev", "metastore", str(metastore), platform.controls["dev"].name, "USE_SHARE")
     with pytest.raises(ShareNameTaken) as raised:
         shares.ensure_share("dev", name, comment="ours")
-    assert "owner" in raised.value.fields
+    assert "made_by" in raised.value.fields
 
 
 def test_a_catalog_that_is_something_else_is_neither_used_nor_deleted(
@@ -202,7 +202,7 @@ def test_a_recipients_name_of_another_metastore_is_taken(platform: Platform, uni
     first, second = (f"aws:us-west-2:00000000-0000-0000-0000-{number:012d}" for number in (1, 2))
     name = unique("recipient")
     recipients.ensure_recipient("dev", first, name=name, comment="x")
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(RecipientNameTaken):
         recipients.ensure_recipient("dev", second, name=name, comment="x")
     # A metastore has one recipient, whatever name is wished for.
     assert recipients.ensure_recipient("dev", first, name=unique("recipient"), comment="x").name == name

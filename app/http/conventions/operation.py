@@ -12,6 +12,7 @@ from app.http.conventions.bodies import Response, Time
 
 DONE = {"SUCCEEDED", "FAILED", "CANCELLED"}
 COLLECTIONS = {
+    "audience_change": "audience-changes",
     "training_run": "training-runs",
     "publication": "publications",
     "acceptance": "acceptances",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TypeVar
 
 from app.domain import plans
 from app.http.conventions.bodies import Response
@@ -39,6 +40,9 @@ class PlanBody(Response):
     """Stands for exactly this plan: send it as `plan_digest` to be refused when the world has moved since."""
 
 
-def render(plan: plans.Plan) -> PlanBody:
-    """The plan as callers see it."""
-    return PlanBody.model_validate({**asdict(plan), "digest": plan.digest})
+AnyPlan = TypeVar("AnyPlan", bound=PlanBody)
+
+
+def render(plan: plans.Plan, body: type[AnyPlan] = PlanBody) -> AnyPlan:  # type: ignore[assignment]
+    """The plan as callers see it; `body` tells what else a plan of its kind says."""
+    return body.model_validate({**asdict(plan), "digest": plan.digest})

@@ -1,0 +1,113 @@
+"""The share of an audience: made, held against whom it is for, filled with vetted copies, and read back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from app.domain import audiences, copies, ownership, standings
+from app.domain.audiences import Member
+from app.domain.standings import Standing
+from app.domain.vetting import Asked
+from app.domain.workspaces import list_beside
+from app.errors import WrittenNotVisible
+from app.workspaces import catalogs, models, shares
+from app.workspaces.shares import Share
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """Which version of which model to publish for which audience, and under which names.
+
+    `schema` (of shareable models) and `published_model` are in the workspace; `shared_as` is how consumers see it. It
+    lets in the `readers`, sharing identifiers, when it `is_first`; else they read the share already.
+    """
+
+    project: str
+    workspace: str
+    model: str
+    version: int
+    audience: str
+    share: str
+    schema: str
+    published_model: str
+    shared_as: str
+    volume: str
+    readers: list[str] = field(default_factory=list)
+    is_first: bool = False
+
+    @property
+    def asked(self) -> Asked:
+        """What was asked for, without what follows from it."""
+        return Asked(self.project, self.workspace, self.model, self.version, self.audience)
+
+
+def ensure(publishing: Publishing) -> None:
+    """The audience's share, made if there is none; raises `ShareNameTaken`."""
+    comment = f"Made by Causeway for audience {publishing.audience} of project {publishing.project}."
+    ownership.ensure_share(publishing.workspace, publishing.share, comment=comment)
+
+
+def check(publishing: Publishing, publication_id: str) -> None:
+    """Look again, once it is this publication's turn; raises `PublishedNameTaken` or `AudienceMismatch`."""
+    copies.check_name(publishing.workspace, publishing.published_model, publishing.model, before=publication_id)
+    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
+    stand(publishing, shares.get_share(publishing.workspace, publishing.share), members)
+
+
+def stand(publishing: Publishing, share: Share, members: list[Member]) -> Standing:
+    """How the share stands; raises `AudienceMismatch` when it reaches or holds more than the audience declares."""
+    standing = standings.look(publishing.workspace, publishing.audience, share, publishing.schema, members)
+    standings.refuse_unexpected(standing, publishing.published_model)
+    return standing
+
+
+def ensure_schema(publishing: Publishing) -> None:
+    """The schema of the audience's shareable models, made if there is none."""
+    catalog, _, schema = publishing.schema.partition(".")
+    comment = f"Vetted copies for audience {publishing.audience} of project {publishing.project}; by Causeway alone."
+    catalogs.ensure_schema(publishing.workspace, catalog, schema, comment=comment)
+
+
+def ensure_model(publishing: Publishing) -> str:
+    """The shareable model in the share, added if it is not there; answers the name by which consumers see it."""
+    model, wanted = publishing.published_model, publishing.shared_as
+    entry = shares.ensure_model(publishing.workspace, publishing.share, model, shared_as=wanted)
+    return entry.shared_as or wanted
+
+
+def ensure_members(publishing: Publishing) -> list[dict[str, Any]]:
+    """Those whom the plan named, with all of the project's workspaces that see the share through each.
+
+    Who was declared since then is let in by an audience change.
+    """
+    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
+    known = [member for member in members if member.sharing_identifier in publishing.readers]
+    made = [audiences.ensure_member(publishing.workspace, member) for member in known]
+    return [asdict(replace(one, workspaces=_list_beside(publishing.project, one))) for one in made]
+
+
+def _list_beside(project: str, member: Member) -> list[str]:
+    beside = list_beside(project, member.workspace) if member.workspace else []
+    return list(dict.fromkeys([*member.workspaces, *beside]))
+
+
+def ensure_readers(publishing: Publishing, members: list[dict[str, Any]]) -> None:
+    """SELECT on the share for each of the members."""
+    for member in members:
+        shares.ensure_reader(publishing.workspace, publishing.share, member["name"])
+
+
+def read_back(publishing: Publishing, version: int) -> None:
+    """A fresh look at all that was promised: the copy, its place in the share, and who reads it."""
+    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
+    share = shares.get_share(publishing.workspace, publishing.share)
+    standing = stand(publishing, share, members)
+    models.get_version(publishing.workspace, publishing.published_model, version)
+    shown = {item.name.lower() for item in share.objects or [] if item.active}
+    missing = [one for one in standing.pending if one.sharing_identifier in publishing.readers]
+    if not publishing.is_first:
+        standings.refuse_pending(replace(standing, pending=missing), publishing.published_model)
+    if publishing.published_model not in shown or missing:
+        action = f"sharing {publishing.published_model} in {publishing.share}"
+        raise WrittenNotVisible(workspace=publishing.workspace, action=action)

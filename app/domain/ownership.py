@@ -1,0 +1,37 @@
+"""Whose is a share or a recipient that bears a name of Causeway's? Ours, if we made it or an admin adopted it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from app.store import adoptions as store
+from app.workspaces import identities, shares
+from app.workspaces.recipients import Recipient
+from app.workspaces.shares import Share
+
+
+def adoption_id(workspace: str, kind: str, name: str) -> str:
+    """The id of the adoption of this share or recipient: the same object has the same one, whoever asks."""
+    digest = hashlib.sha256("|".join([workspace, kind, name.lower()]).encode()).hexdigest()
+    return f"ado_{digest[:26]}"
+
+
+def is_adopted(workspace: str, kind: str, name: str) -> bool:
+    """Whether an admin took the share or recipient over."""
+    return store.find(adoption_id(workspace, kind, name)) is not None
+
+
+def is_ours(workspace: str, recipient: Recipient) -> bool:
+    """Whether Causeway made the recipient, or an admin adopted it; the platform's `self` is nobody's."""
+    own = identities.is_own(workspace, recipient.created_by, recipient.owner)
+    return own or is_adopted(workspace, "recipient", recipient.name)
+
+
+def find_share(workspace: str, share: str) -> Share | None:
+    """Our share with its objects, or None; raises `ShareNameTaken` for one that is neither ours nor adopted."""
+    return shares.find_own_share(workspace, share, is_adopted=is_adopted(workspace, "share", share))
+
+
+def ensure_share(workspace: str, share: str, *, comment: str) -> Share:
+    """Our share, made if there is none; raises `ShareNameTaken` for one that is neither ours nor adopted."""
+    return shares.ensure_share(workspace, share, comment=comment, is_adopted=is_adopted(workspace, "share", share))

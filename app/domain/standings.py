@@ -1,0 +1,133 @@
+"""How does a live share stand to the audience that it is for: who reads it, what lies in it, who would gain what?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.audiences import Member
+from app.errors import AudienceChangePending, AudienceMismatch
+from app.store import records
+from app.store.audience_changes import AudienceChange
+from app.store.publications import Publication
+from app.workspaces import recipients, shares
+from app.workspaces.shares import Share
+
+Gains = list[dict[str, Any]]
+"""Who would gain what: `{recipient, sharing_identifier, gains: [objects]}`; `loses` instead for who would lose it."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A share beside its audience: SELECT is on the share, so whoever reads it sees all of it.
+
+    `pending` are declared and do not read it, `strangers` read it and are not declared, `foreign` are the objects that
+    no publication for the audience put there.
+    """
+
+    workspace: str
+    share: str
+    audience: str
+    objects: list[str]
+    readers: list[str]
+    pending: list[Member]
+    strangers: list[str]
+    foreign: list[str]
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether somebody sees what the configuration lets nobody see."""
+        return bool(self.strangers or self.foreign)
+
+
+def look(workspace: str, audience: str, share: Share, schema: str, members: list[Member]) -> Standing:
+    """Read who reads the share, and hold that and its objects against the audience and its schema."""
+    readers = shares.list_readers(workspace, share.name)
+    objects = [item.name for item in share.objects or []]
+    return Standing(
+        workspace=workspace,
+        share=share.name,
+        audience=audience,
+        objects=objects,
+        readers=readers,
+        pending=[member for member in members if member.name not in readers],
+        strangers=sorted(set(readers) - {member.name for member in members}),
+        foreign=[name for name in objects if not name.lower().startswith(f"{schema}.".lower())],
+    )
+
+
+def refuse_unexpected(standing: Standing, model: str) -> None:
+    """Raise `AudienceMismatch` that says who would gain what if `model` came into the share."""
+    if not standing.unexpected:
+        return
+    gains = [_gain(standing, name, None, [model]) for name in standing.strangers]
+    gains += list_gains(standing, standing.foreign) if standing.foreign else []
+    raise AudienceMismatch(
+        workspace=standing.workspace,
+        share=standing.share,
+        audience=standing.audience,
+        unexpected_recipients=standing.strangers,
+        unexpected_objects=standing.foreign,
+        gains=gains,
+        difference="; ".join([*_sentences(gains), *_held(standing)]),
+    )
+
+
+def refuse_pending(standing: Standing, model: str) -> None:
+    """Raise `AudienceChangePending` when a declared recipient does not read the share: publishing lets nobody in."""
+    if not standing.pending:
+        return
+    gains = list_gains(standing, [*standing.objects, *([] if model in standing.objects else [model])])
+    raise AudienceChangePending(
+        workspace=standing.workspace,
+        share=standing.share,
+        audience=standing.audience,
+        gains=gains,
+        difference="; ".join(_sentences(gains)),
+    )
+
+
+def list_gains(standing: Standing, objects: list[str]) -> Gains:
+    """What those who are declared and do not read yet would gain by reading these objects."""
+    return [_gain(standing, one.name or one.wanted_name, one.sharing_identifier, objects) for one in standing.pending]
+
+
+def list_losses(standing: Standing) -> Gains:
+    """What those who read and are not declared would lose."""
+    return [_gain(standing, name, None, standing.objects, "loses") for name in standing.strangers]
+
+
+def is_settled(project: str, workspace: str, audience: str) -> bool:
+    """Whether the audience was ever let in whole: until then each publication lets in whoever is missing.
+
+    By our records, and not by the share: a first publication may have died between two grants, or run beside another.
+    """
+    place = {"project": project, "workspace": workspace, "audience": audience}
+    published = records.is_any(Publication, state=["ACTIVE", "WITHDRAWN"], **place)
+    return published or records.is_any(AudienceChange, state="SUCCEEDED", **place)
+
+
+def list_let_in(project: str, workspace: str, audience: str) -> set[str]:
+    """The sharing identifiers that Causeway ever let read the audience's share, by its records."""
+    place = {"project": project, "workspace": workspace, "audience": audience}
+    published = [one.outcome.get("recipients", []) for one in records.list_all(Publication, **place)]
+    changed = [one.outcome.get("granted", []) for one in records.list_all(AudienceChange, **place)]
+    return {str(member["sharing_identifier"]) for some in [*published, *changed] for member in some}
+
+
+def _gain(
+    standing: Standing, recipient: str, sharing_identifier: str | None, objects: list[str], what: str = "gains"
+) -> dict[str, Any]:
+    if sharing_identifier is None:
+        found = recipients.find_named(standing.workspace, recipient)
+        sharing_identifier = found.sharing_identifier if found else None
+    return {"recipient": recipient, "sharing_identifier": sharing_identifier, what: objects}
+
+
+def _sentences(gains: Gains) -> list[str]:
+    return [f"{one['recipient']} would gain {', '.join(one['gains'])}" for one in gains]
+
+
+def _held(standing: Standing) -> list[str]:
+    readers = sorted(set(standing.readers) - set(standing.strangers))
+    return [f"{', '.join(readers)} see {', '.join(standing.foreign)}"] if standing.foreign and readers else []
