@@ -20,6 +20,7 @@ from app import configuration, durable, settings
 from app.domain import executors, invocations
 from app.domain.workspaces import list_needs
 from app.http import (
+    acceptance_impacts,
     acceptances,
     adoptions,
     approvals,
@@ -66,6 +67,7 @@ COLLECTIONS = (
     audience_changes,
     adoptions,
     acceptances,
+    acceptance_impacts,
     scoring_runs,
     deployments,
     lineage,

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from app import durable
-from app.domain import catalog_users, records, shared_catalogs
+from app.domain import acceptance_impacts, catalog_users, records, resting_acceptances, shared_catalogs
+from app.domain.acceptance_impacts import Impact
 from app.domain.access import Caller
 from app.domain.operations import REJECT, Key, Operation, start
+from app.domain.plans import require
 from app.domain.workflows import Changes, Outcome, Work, register
-from app.errors import RecordNotActive
+from app.errors import AcceptanceInUse, RecordNotActive
 from app.store import records as store
 from app.store.acceptances import Acceptance
 from app.workspaces import catalogs
 
 
-def begin(caller: Caller, key: Key, acceptance_id: str, on_conflict: str = REJECT) -> Operation:
-    """Accept the end of an active acceptance; raises `RecordNotActive` for any other."""
+def begin(
+    caller: Caller, key: Key, acceptance_id: str, *, force: bool, plan_digest: str | None, on_conflict: str = REJECT
+) -> Operation:
+    """Accept the end of an active acceptance; raises `RecordNotActive` for any other.
+
+    Raises `AcceptanceInUse` while endpoints serve from a catalog that would go. With `force` nobody is asked whether
+    they do, so that what a silent workspace holds can be given back, too.
+    """
     record = records.get(caller, Acceptance, acceptance_id, "give-back")
     if record.state != "ACTIVE":
         raise RecordNotActive(id=record.id, state=record.state, needed="ACTIVE")
+    if not force or plan_digest is not None:
+        impact = acceptance_impacts.look(caller, record)
+        require(impact.plan, plan_digest)
+        if impact.in_use and not force:
+            raise _in_use(impact)
     request = {
         "workspace": record.workspace,
         "catalog": record.catalog,
@@ -50,26 +64,22 @@ async def give_back(work: Work) -> Outcome:
 
 
 def _look(acceptance_id: str) -> dict[str, Any]:
-    """Whether the catalog was made for the project, whose acceptances rest on it, and what becomes of the grants.
-
-    What another acceptance needs is handed down to it, so that it goes with the last one.
-    """
-    own = store.get(Acceptance, acceptance_id)
-    resting = store.list_all(Acceptance, catalog=own.catalog, state="ACTIVE")
-    identifier = own.outcome["consumer_identifier"]
-    others = [one for one in resting if one.id != own.id and one.outcome["consumer_identifier"] == identifier]
-    sharers = [one for one in others if one.project == own.project]
-    made = any(one.outcome.get("made") for one in [own, *sharers])
-    heirs: dict[str, catalog_users.Granted] = {}
-    unneeded = dict(own.granted)
-    for principal, privileges in own.granted.items():
-        heir = next((one for one in others if principal in {one.outcome["runner"], *one.readers}), None)
-        if heir is not None:
-            known = heirs.setdefault(heir.id, dict(heir.granted))
-            known[principal] = sorted({*known.get(principal, []), *privileges})
-            del unneeded[principal]
-    return {"made": made, "sharers": [one.id for one in sharers], "heirs": heirs, "unneeded": unneeded}
+    return asdict(resting_acceptances.look(store.get(Acceptance, acceptance_id)))
 
 
 def _remove(workspace: str, catalog: str, provider: str, share: str) -> None:
     catalogs.remove_shared_catalog(workspace, catalog, provider=provider, share=share)
+
+
+def _in_use(impact: Impact) -> AcceptanceInUse:
+    named = [f"{one.workspace}/{one.name}" for one in impact.endpoints]
+    counted = [f"{impact.other_endpoints} of other projects"] if impact.other_endpoints else []
+    return AcceptanceInUse(
+        id=impact.acceptance.id,
+        catalog=impact.acceptance.catalog,
+        workspace=impact.acceptance.workspace,
+        endpoints=named,
+        other_endpoints=impact.other_endpoints,
+        deployments_under_way=impact.deployments,
+        used_by=", ".join([*named, *counted, *impact.deployments]),
+    )

@@ -44,6 +44,7 @@ from app.errors.requests import (
     WorkspaceNotFound,
 )
 from app.errors.states import (
+    AcceptanceInUse,
     ApprovalMissing,
     AudienceChangePending,
     AudienceMismatch,
@@ -100,6 +101,7 @@ from app.errors.upstream import (
 )
 
 __all__ = [
+    "AcceptanceInUse",
     "AlreadyExists",
     "ApprovalMissing",
     "AudienceChangePending",

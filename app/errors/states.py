@@ -136,6 +136,13 @@ class CatalogNameTaken(StateProblem):
     template = "Catalog {catalog} in {workspace} is not made from share {share}. Name another catalog."
 
 
+class AcceptanceInUse(StateProblem):
+    """Giving back would remove a catalog that endpoints serve from, or are about to."""
+
+    code, title = "acceptance-in-use", "The acceptance is in use"
+    template = "Catalog {catalog} of {id} in {workspace} is used by {used_by}. Move those away first, or force it."
+
+
 class EndpointNameTaken(StateProblem):
     """An endpoint of the wanted name exists that Causeway did not make for this project."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,6 +15,7 @@ from app.domain import acceptances, records, returns
 from app.domain.acceptances import Acceptance
 from app.domain.operations import Key, Operation
 from app.errors import (
+    AcceptanceInUse,
     AudienceUnknown,
     CatalogNameTaken,
     LinkNotDeclared,
@@ -56,6 +58,10 @@ OWN = (
 )
 IDENTIFIER = r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$"
 Principal = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
+Force = Annotated[bool, Query(description="Also while endpoints serve from the catalog; they are not looked for.")]
+PlanQuery = Annotated[
+    str | SkipJsonSchema[None], Query(max_length=100, description="The digest of the impact's plan that was agreed to.")
+]
 
 
 class ProviderReference(Body):
@@ -226,19 +232,31 @@ def get_acceptance(
     return etags.answer(_render(records.get(caller, Acceptance, acceptance_id)), response, if_none_match)
 
 
-@router.delete("/acceptances/{acceptance_id:id}", **accepts(RecordNotActive, RecordNotFound))
+@router.delete(
+    "/acceptances/{acceptance_id:id}",
+    **accepts(AcceptanceInUse, PlanStale, RecordNotActive, RecordNotFound, WorkspaceNotFound),
+)
 async def delete_acceptance(
     acceptance_id: str,
     request: Request,
     response: Response,
     caller: CurrentCaller,
     key: IdempotencyKey,
+    force: Force = False,
+    plan_digest: PlanQuery = None,
     on_conflict: ConflictQuery = OnConflict.REJECT,
 ) -> OperationBody:
-    """Remove the catalog if Causeway made it for this project. The acceptance stays as GIVEN_BACK."""
+    """Remove the catalog if Causeway made it for this project. The acceptance stays as GIVEN_BACK.
+
+    `/impact` says beforehand what that would hit, and what would be done.
+    """
 
     async def begin(made: Key) -> Operation:
-        return await run_in_threadpool(returns.begin, caller, made, acceptance_id, on_conflict)
+        given = partial(returns.begin, force=force, plan_digest=plan_digest, on_conflict=on_conflict)
+        if force and plan_digest is None:
+            return await run_in_threadpool(given, caller, made, acceptance_id)
+        record = await run_in_threadpool(records.get, caller, Acceptance, acceptance_id)
+        return await look(record.workspace, "looking at what rests on it", given, caller, made, acceptance_id)
 
     return await accept(request, response, caller, key, None, begin)
 

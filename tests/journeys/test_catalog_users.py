@@ -19,8 +19,8 @@ def users(world: TwoWorkspaces, catalog: str) -> dict[str, list[str]]:
 
 
 def test_a_named_principal_is_let_in_when_the_project_declares_it_and_the_plan_says_so(world: TwoWorkspaces) -> None:
-    publish(world, "spare_13")
-    asked: dict[str, Any] = {"audience": "spare_13", "grant_to": [READERS]}
+    publish(world, "spare_8")
+    asked: dict[str, Any] = {"audience": "spare_8", "grant_to": [READERS]}
     body = {"project": "bikes", "workspace": "prod", "provider": {"workspace": "dev"}, **asked}
 
     plan = world.alice.post("/v1/acceptances:plan", json=body).json()
@@ -37,7 +37,7 @@ def test_a_named_principal_is_let_in_when_the_project_declares_it_and_the_plan_s
 
 
 def test_giving_back_takes_back_what_was_granted_for_it_and_nothing_else(world: TwoWorkspaces) -> None:
-    published, name, admin = publish(world, "spare_14"), unique("shared_bikes"), world.sandbox.client("prod")
+    published, name, admin = publish(world, "spare_9"), unique("shared_bikes"), world.sandbox.client("prod")
     provider = next(iter(admin.providers.list())).name
     world.eventually(lambda: published["share"] in [one.name for one in admin.providers.list_shares(provider)])
     admin.catalogs.create(name, provider_name=provider, share_name=published["share"])
@@ -45,8 +45,8 @@ def test_giving_back_takes_back_what_was_granted_for_it_and_nothing_else(world: 
     runner = world.grants["PROD_RUNNER_bikes"]
     world.sandbox.grant("prod", "catalog", name, READERS, "USE_CATALOG")
 
-    first = world.record(world.accept(audience="spare_14", catalog=name, grant_to=[READERS]))
-    second = world.record(world.accept(audience="spare_14", catalog=name))
+    first = world.record(world.accept(audience="spare_9", catalog=name, grant_to=[READERS]))
+    second = world.record(world.accept(audience="spare_9", catalog=name))
     assert users(world, name) == {READERS: USE, runner: USE}
 
     world.record(world.delete(f"acceptances/{first['id']}"))

@@ -1,0 +1,46 @@
+"""What giving an acceptance back would hit is told before it is done, and endpoints are not cut off by oversight."""
+
+import pytest
+from databricks.sdk.service.serving import EndpointCoreConfigInput, ServedEntityInput
+
+from tests.journeys.test_accepting import publish
+from tests.sandbox.running import unique
+from tests.two_workspaces import BOB, TwoWorkspaces, problem
+
+pytestmark = pytest.mark.xdist_group("sharing")
+
+
+def test_giving_back_names_what_serves_from_the_catalog_and_is_refused_unless_forced(world: TwoWorkspaces) -> None:
+    published = publish(world, "spare_7")
+    acceptance, second = (world.record(world.accept(audience="spare_7")) for _ in range(2))
+    path, record = f"/v1/acceptances/{acceptance['id']}/impact", f"acceptances/{acceptance['id']}"
+    idle = world.alice.get(path).json()
+    ours, theirs, model = unique("bikes-e"), unique("e"), f"{acceptance['catalog']}.{published['shared_as']}"
+    entity = ServedEntityInput(entity_name=model, entity_version="1", workload_size="Small", scale_to_zero_enabled=True)
+    secret = {"client_id": world.grants["PROD_CONTROL_ID"], "client_secret": world.grants["PROD_CONTROL_SECRET"]}
+    control = world.sandbox.client("prod", auth_type="oauth-m2m", **secret)
+    for name in (ours, theirs):
+        control.serving_endpoints.create(name, config=EndpointCoreConfigInput(name=name, served_entities=[entity]))
+
+    impact = world.alice.get(path).json()
+
+    assert (idle["in_use"], idle["removes_catalog"], idle["endpoints"]) == (False, True, [])
+    assert (impact["in_use"], impact["other_endpoints"], impact["acceptances"]) == (True, 1, [second["id"]])
+    (endpoint,) = impact["endpoints"]
+    assert (endpoint["workspace"], endpoint["name"]) == ("prod", ours)
+    assert [(one["model"], one["version"]) for one in endpoint["served"]] == [(model, "1")]
+    made = {(one["action"], one["kind"], one["name"]) for one in impact["plan"]["changes"]}
+    assert made == {("remove", "catalog", acceptance["catalog"]), ("change", "acceptance", second["id"])}
+    refused = problem(world.delete(record), 409, "acceptance-in-use")
+    assert (refused["endpoints"], refused["other_endpoints"]) == ([f"prod/{ours}"], 1)
+    assert theirs not in str(refused) + str(impact)
+    problem(world.delete(f"{record}?force=true&plan_digest={idle['plan']['digest']}"), 409, "plan-stale")
+    problem(world.service.client(BOB).get(path), 404, "record-not-found")
+    problem(world.delete(f"{record}?force=true", client=world.service.client(BOB)), 404, "record-not-found")
+
+    world.record(world.delete(f"{record}?force=true&plan_digest={impact['plan']['digest']}"))
+
+    assert world.effects("catalog-deleted", name=acceptance["catalog"])
+    assert world.alice.get(path).json()["endpoints"] == []
+    for name in (ours, theirs):
+        control.serving_endpoints.delete(name)
