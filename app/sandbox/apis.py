@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from app.sandbox import (
     catalogs,
+    clusters,
     deployments,
     discovery,
     endpoint_permissions,
@@ -39,6 +40,7 @@ from app.sandbox import (
     unity_models,
     uploads,
     volumes,
+    warehouses,
 )
 from app.sandbox.wire import Route
 from app.sandbox.world import World
@@ -72,6 +74,8 @@ ROUTES: list[Route] = [
     *unity_models.routes.declared,
     *mlflow_models.routes.declared,
     *tracking.routes.declared,
+    *clusters.routes.declared,
+    *warehouses.routes.declared,
 ]
 Hook = Callable[[World], None]
 # Called in a thread: before the first request (START), after the last (STOP, in reverse order), and by reset (RESET,

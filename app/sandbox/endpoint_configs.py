@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.sandbox import errors, models
+from app.sandbox.scim import require_workspace_access
 from app.sandbox.state import Document
 from app.sandbox.wire import Call
 from app.sandbox.world import now_ms
@@ -97,6 +98,7 @@ def _make_entity(call: Call, entity: Document, creator: str) -> Document:
 def _check_model(call: Call, entity: Document, creator: str) -> models.Version:
     """The version, which caller and creator may both load; asked at every create and update [DOC]."""
     for principal in (call.principal, creator):
+        require_workspace_access(call, principal)
         model = models.get(replace(call, principal=principal), entity["entity_name"])
     version = models.find_version(call, model, int(entity["entity_version"]))
     if version.document["status"] != models.READY:

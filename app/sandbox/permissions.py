@@ -49,13 +49,14 @@ def get_effective_permissions(call: Call) -> dict[str, Any]:
     sees_all = _may_manage(call, kind, name)
     if not sees_all and call.query.get("principal", call.principal) != call.principal:
         raise errors.lacking("MANAGE", kind, name)
+    own = grants.list_identities(call.state, call.metastore, call.principal)
     found: dict[str, list[dict[str, Any]]] = {}
     for place_kind, place in grants.list_places(kind, name):
         for grantee, privileges in grants.get_assignments(call.state, call.metastore, place_kind, place).items():
             inherited = (
                 {} if place == name else {"inherited_from_type": place_kind.upper(), "inherited_from_name": place}
             )
-            if sees_all or grantee in (call.principal, grants.ACCOUNT_USERS):
+            if sees_all or grantee in own:
                 told = ({"privilege": privilege, **inherited} for privilege in privileges)
                 found.setdefault(grantee, []).extend(told)
     return page(call, "privilege_assignments", _list(call, found), _shape)

@@ -17,7 +17,7 @@ from databricks.sdk.service.sharing import (
     ShareToPrivilegeAssignment,
 )
 
-from app.sandbox import errors, grants, names, quotas
+from app.sandbox import errors, grants, metastores, names, quotas
 from app.sandbox.pages import PAGED, page
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
@@ -171,7 +171,7 @@ def _check_identifier(call: Call) -> str:
             message = f"There is already a Recipient object '{name}' with the same sharing identifier {identifier}"
             status = call.world.settings.already_exists_status
             raise errors.PlatformError(status, "RECIPIENT_ALREADY_EXISTS", message)
-    if not call.world.settings.external_sharing:
+    if not metastores.shares_externally(call):
         # Each metastore of the sandbox belongs to an account of its own, so every other one is external.
         raise errors.PlatformError(
             400, "FEATURE_DISABLED", "Delta Sharing to recipients outside of the account is not enabled."

@@ -4,15 +4,25 @@ import re
 import uuid
 from typing import Any
 
-from databricks.sdk.service.iam import ComplexValue, ServicePrincipal, ServicePrincipalSchema, User, UserSchema
+from databricks.sdk.service.iam import (
+    ComplexValue,
+    Patch,
+    PatchSchema,
+    ServicePrincipal,
+    ServicePrincipalSchema,
+    User,
+    UserSchema,
+)
 from starlette.responses import JSONResponse
 
-from app.sandbox import errors
+from app.sandbox import errors, grants
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
 
 routes = Routes()
 BASE = "/api/2.0/preview/scim/v2/ServicePrincipals"
+WORKSPACE_ACCESS = "workspace-access"
+_ENTITLEMENTS = (WORKSPACE_ACCESS, "databricks-sql-access", "allow-cluster-create", "allow-instance-pool-create")
 _LISTING = {
     **dict.fromkeys(("attributes", "excludedAttributes", "filter", "sortBy", "sortOrder"), str),
     **dict.fromkeys(("startIndex", "count"), int),
@@ -30,7 +40,8 @@ def get_me(call: Call) -> User:
         display_name=known["display_name"],
         active=True,
         emails=[ComplexValue(value=call.principal, primary=True)] if known["kind"] == "user" else None,
-        groups=[ComplexValue(display="admins")] if known["admin"] else None,
+        groups=_list_groups(call, call.principal, known),
+        entitlements=_values(known.get("entitlements")),
     )
 
 
@@ -43,7 +54,7 @@ def get_me(call: Call) -> User:
         "id": str,
         "active": bool,
         "schemas": [str],
-        "entitlements": [object],
+        "entitlements": [{"value!": str}],
         "groups": [object],
         "roles": [object],
     },
@@ -60,16 +71,17 @@ def create_service_principal(call: Call) -> JSONResponse:
         "display_name": call.body.get("displayName") or application_id,
         "active": call.body.get("active", True),
         "admin": False,
+        "entitlements": _read_entitlements(call.body.get("entitlements", [])),
     }
     call.state.put("principal", call.metastore, application_id, principal)
     call.record("service-principal-created", application_id, display_name=principal["display_name"])
-    return JSONResponse(_shape(application_id, principal).as_dict(), 201)
+    return JSONResponse(_shape(call, application_id, principal).as_dict(), 201)
 
 
 @routes.get(BASE, query=_LISTING)
 def list_service_principals(call: Call) -> dict[str, Any]:
     """All, or those that `applicationId eq "…"` or `displayName eq "…"` names; `startIndex` counts from 1."""
-    found = [_shape(*entry) for entry in _list(call)]
+    found = [_shape(call, *entry) for entry in _list(call)]
     if call.query.get("filter"):
         attribute, value = _read_filter(call.query["filter"])
         found = [principal for principal in found if principal.as_dict().get(attribute) == value]
@@ -87,7 +99,21 @@ def list_service_principals(call: Call) -> dict[str, Any]:
 @routes.get(BASE + "/{id}")
 def get_service_principal(call: Call) -> ServicePrincipal:
     """One, by its numeric id."""
-    return _shape(*find_service_principal(call, call.params["id"]))
+    return _shape(call, *find_service_principal(call, call.params["id"]))
+
+
+@routes.add("PATCH", BASE + "/{id}", body={"Operations!": [Patch], "schemas!": [PatchSchema]})
+def patch_service_principal(call: Call) -> None:
+    """The admin gives it entitlements; the sandbox knows no other change."""
+    call.require_admin()
+    application_id, principal = find_service_principal(call, call.params["id"])
+    for operation in call.body["Operations"]:
+        if (operation.get("op"), operation.get("path")) != ("add", "entitlements"):
+            raise errors.PlatformError(501, "NOT_IMPLEMENTED", "The sandbox patches by adding entitlements only.")
+        added = _read_entitlements(operation.get("value") or [])
+        principal["entitlements"] = sorted({*principal.get("entitlements", []), *added})
+    call.state.put("principal", call.metastore, application_id, principal)
+    call.record("service-principal-changed", application_id, entitlements=principal["entitlements"])
 
 
 @routes.delete(BASE + "/{id}")
@@ -112,14 +138,42 @@ def _list(call: Call) -> list[tuple[str, Document]]:
     return [entry for entry in everybody if entry[1]["kind"] == "service-principal"]
 
 
-def _shape(application_id: str, principal: Document) -> ServicePrincipal:
+def require_workspace_access(call: Call, principal: str) -> None:
+    """403 unless the principal may work in the workspace at all: by the entitlement, or as its admin."""
+    known = call.state.find("principal", call.metastore, principal) or {}
+    if not known.get("admin") and WORKSPACE_ACCESS not in known.get("entitlements", []):
+        raise errors.denied(f"{principal} does not have the {WORKSPACE_ACCESS} entitlement.")
+
+
+def _read_entitlements(given: list[Any]) -> list[str]:
+    wanted = [str(one.get("value") if isinstance(one, dict) else one) for one in given]
+    for value in wanted:
+        if value not in _ENTITLEMENTS:
+            raise _scim_error(400, f"Unknown entitlement: {value}")
+    return sorted(set(wanted))
+
+
+def _values(entitlements: list[str] | None) -> list[ComplexValue] | None:
+    return [ComplexValue(value=value) for value in entitlements] if entitlements else None
+
+
+def _shape(call: Call, application_id: str, principal: Document) -> ServicePrincipal:
     return ServicePrincipal(
         schemas=[ServicePrincipalSchema.URN_IETF_PARAMS_SCIM_SCHEMAS_CORE_2_0_SERVICE_PRINCIPAL],
         id=principal["id"],
         application_id=application_id,
         display_name=principal["display_name"],
         active=principal["active"],
+        # Whom others belong to and what they are entitled to is told to admins.
+        entitlements=_values(principal.get("entitlements")) if call.is_admin else None,
+        groups=_list_groups(call, application_id, principal) if call.is_admin else None,
     )
+
+
+def _list_groups(call: Call, name: str, known: Document) -> list[ComplexValue] | None:
+    own = grants.list_identities(call.state, call.metastore, name) - {name, grants.ACCOUNT_USERS}
+    names = [*(["admins"] if known["admin"] else []), *sorted(own)]
+    return [ComplexValue(display=group) for group in names] or None
 
 
 def _read_filter(text: str) -> tuple[str, str]:

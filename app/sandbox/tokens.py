@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from databricks.sdk.service.settings import CreateOboTokenResponse, TokenInfo
+from databricks.sdk.service.settings import CreateOboTokenResponse, PublicTokenInfo, TokenInfo
 
 from app.sandbox import errors, identity
 from app.sandbox.state import Document
@@ -47,6 +47,14 @@ def list_tokens(call: Call) -> dict[str, Any]:
     author = call.query.get("created_by_username")
     found = [known for known in _list(call) if author in (None, known["created_by"])]
     return {"token_infos": [_shape(known).as_dict() for known in found]}
+
+
+@routes.get("/api/2.0/token/list")
+def list_own_tokens(call: Call) -> dict[str, Any]:
+    """The caller's own, without the bearers; which of them a request came with is not told [SDK]."""
+    own = [known for known in _list(call) if known["principal"] == call.principal]
+    shown = ("token_id", "creation_time", "expiry_time", "comment")
+    return {"token_infos": [PublicTokenInfo(**{name: known[name] for name in shown}).as_dict() for known in own]}
 
 
 @routes.get(PATH + "/{token_id}")

@@ -17,6 +17,7 @@ import requests
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
+from databricks.sdk.service.iam import ComplexValue
 
 from tests.forked_programs import Forked
 
@@ -90,9 +91,10 @@ class Sandbox:
         return requests.request(method, known["host"] + path, headers=headers, timeout=30, **options)
 
     def person(self, workspace: str) -> Person:
-        """A new service principal, made by the admin over the platform's own API; it may do nothing yet."""
+        """A new service principal, made by the admin over the platform's own API; it may do nothing there yet."""
         admin = self.client(workspace)
-        made = admin.service_principals.create(display_name=unique("sp"))
+        entitled = [ComplexValue(value="workspace-access")]
+        made = admin.service_principals.create(display_name=unique("sp"), entitlements=entitled)
         token = admin.token_management.create_obo_token(made.application_id, lifetime_seconds=3600).token_value
         return Person(workspace, made.id, made.application_id, token, self.client(workspace, token))
 
