@@ -10,6 +10,14 @@ import yaml
 
 from app import configuration
 from app.configuration import schema
+from app.domain.preflight.rights import (
+    CONTROL_VOLUME,
+    METASTORE,
+    PROJECT_SCHEMAS,
+    PROJECT_VOLUME,
+    RIGHTS,
+    SHAREABLE_CATALOG,
+)
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parents[1]
@@ -41,6 +49,26 @@ def test_the_readme_names_every_environment_variable_with_its_default() -> None:
         variable = field.validation_alias or f"CAUSEWAY_{name.upper()}"
         default = "none" if field.default is None else f"`{field.default}`"
         assert f"| `{variable}` | {default} |" in README
+
+
+def test_the_table_of_rights_is_the_list_that_preflight_checks() -> None:
+    labels = {
+        METASTORE: "the metastore",
+        SHAREABLE_CATALOG: "`causeway_shareable`",
+        CONTROL_VOLUME: "`causeway.control.files`",
+        PROJECT_VOLUME: "`main.<project>.files`",
+        PROJECT_SCHEMAS: "schema `main.<project>`",
+    }
+    where = {"both": "both", "provider": "dev", "consumer": "prod"}
+    wanted = []
+    for right in RIGHTS:
+        held = ", ".join(f"`{privilege}`" for privilege in right.privileges)
+        told = f"owns {labels[right.place]}" if right.owns else f"{held} on {labels[right.place]}"
+        way = f", {'with' if right.owns else 'and'} the way there" if "volume" in right.place else ""
+        wanted.append(f"| {where[right.role]} | {right.holder} | {told}{way} | {right.why} |")
+    rows = [row for row in README.splitlines() if re.match(r"\| (both|dev|prod) \| (control|runner) \|", row)]
+    # The first is no right on data: control may run jobs as the runner, which preflight looks at by itself.
+    assert rows[1:] == wanted
 
 
 @pytest.mark.parametrize("who", ["control", "runner"])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from app import configuration
 from app.errors import WorkspaceRoleMismatch
 from app.workspaces import grants, identities, models, owners
+from app.workspaces.clients import HTTP_TIMEOUT_SECONDS
 
 OWNER = "OWNER"
 # Everything else makes, changes or hands on: CREATE_SCHEMA and CREATE_MODEL as well as MANAGE and ALL_PRIVILEGES.
-READING = {"USE_CATALOG", "USE_SCHEMA", "EXECUTE", "SELECT", "READ_VOLUME", "BROWSE"}
+READING = {"USE_CATALOG", "USE_SCHEMA", "EXECUTE", "SELECT", "READ_VOLUME", "BROWSE", "EXTERNAL_USE_SCHEMA"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,13 @@ def get(workspace: str) -> str:
     return catalog
 
 
-def list_other_writers(workspace: str, schema: str | None = None, *, control: str | None = None) -> list[Writer]:
+def list_other_writers(
+    workspace: str,
+    schema: str | None = None,
+    control: str | None = None,
+    *,
+    timeout_seconds: float = HTTP_TIMEOUT_SECONDS,
+) -> list[Writer]:
     """Whoever but control may write in the catalog of vetted copies, or in one `catalog.schema` of it; empty is good.
 
     Told are owners (of the catalog and its schemas, or of the schema and its models) and privileges in force, groups
@@ -40,20 +47,20 @@ def list_other_writers(workspace: str, schema: str | None = None, *, control: st
     told as that owner's. Raises `UpstreamNotFound` for what is not there.
     """
     catalog, control = get(workspace), control or identities.get_control(workspace)
-    belongs = {catalog: owners.get_owner(workspace, "catalog", catalog)}
+    belongs = {catalog: owners.get_owner(workspace, "catalog", catalog, timeout_seconds=timeout_seconds)}
     if schema is None:
-        belongs |= _list_schemas(workspace, catalog)
-        held = grants.list_effective(workspace, "catalog", catalog)
+        belongs |= _list_schemas(workspace, catalog, timeout_seconds)
+        held = grants.list_effective(workspace, "catalog", catalog, timeout_seconds=timeout_seconds)
     else:
-        belongs[schema] = owners.get_owner(workspace, "schema", schema)
+        belongs[schema] = owners.get_owner(workspace, "schema", schema, timeout_seconds=timeout_seconds)
         belongs |= {model.name: model.owner for model in models.iterate_models(workspace, schema)}
-        held = grants.list_effective(workspace, "schema", schema)
+        held = grants.list_effective(workspace, "schema", schema, timeout_seconds=timeout_seconds)
     found = [Writer(str(owner), place, [OWNER]) for place, owner in belongs.items() if owner != control]
     return [*found, *_list_holders(held, control, schema or catalog)]
 
 
-def _list_schemas(workspace: str, catalog: str) -> dict[str, str | None]:
-    found = owners.list_schema_owners(workspace, catalog)
+def _list_schemas(workspace: str, catalog: str, timeout_seconds: float) -> dict[str, str | None]:
+    found = owners.list_schema_owners(workspace, catalog, timeout_seconds=timeout_seconds)
     # It is the platform's own, a view of what is there.
     return {name: owner for name, owner in found.items() if not name.endswith(".information_schema")}
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from databricks.sdk.config import Config, ConfigAttribute
 from databricks.sdk.errors.base import DatabricksError
 
 from app import configuration
-from app.configuration import Workspace
+from app.configuration import AccessToken, Workspace
 from app.errors import UpstreamNotFound, WorkspaceFault, WorkspaceNotFound
 from app.workspaces import faults
 from app.workspaces.circuits import Circuit
@@ -47,8 +48,9 @@ _UPSTREAM_ERRORS = (
     *(DatabricksError, requests.RequestException, faults.RetryRefused),
     *(LookupError, TypeError, ValueError, AttributeError),
 )
-_connections: dict[str, Connection] = {}
+_connections: dict[tuple[str, AccessToken | None], Connection] = {}
 _lock = threading.Lock()
+_stand_in: ContextVar[AccessToken | None] = ContextVar("stand_in", default=None)
 
 
 @contextmanager
@@ -75,18 +77,34 @@ def get_connection(workspace: str) -> Connection:
     configured = configuration.current().workspaces.get(workspace)
     if configured is None:
         raise WorkspaceNotFound(workspace=workspace)
+    stand_in = _stand_in.get()
+    if stand_in is not None:
+        configured = configured.model_copy(update={"auth": stand_in})
     with _lock:
-        known = _connections.get(workspace)
+        known = _connections.get((workspace, stand_in))
         if known is None or known.configured != configured:
-            known = _connections[workspace] = Connection(configured, Credentials(workspace, configured))
+            known = _connections[workspace, stand_in] = Connection(configured, Credentials(workspace, configured))
         return known
+
+
+@contextmanager
+def asking_as(token: AccessToken) -> Iterator[None]:
+    """What is asked in this block is asked with `token`, and not as control.
+
+    For an admin at a command line, whom the platform tells more; nothing that serves requests may use it.
+    """
+    before = _stand_in.set(token)
+    try:
+        yield
+    finally:
+        _stand_in.reset(before)
 
 
 def list_unanswering() -> list[str]:
     """The configured workspaces that left the last calls of this process unanswered."""
     configured = configuration.current().workspaces
     with _lock:
-        return sorted(name for name, known in _connections.items() if known.circuit.is_open and name in configured)
+        return sorted(name for (name, _), known in _connections.items() if known.circuit.is_open and name in configured)
 
 
 @contextmanager

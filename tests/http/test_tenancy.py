@@ -91,6 +91,8 @@ OWN: dict[str, dict[str, Any]] = {
         "version": 1,
     },
 }
+# Another project's name in the body, where the path is of both.
+NAMED = {"/v1/workspaces/{workspace}:check": {"project": "bikes"}}
 STRANGE: dict[str, dict[str, Any]] = {
     "/v1/training-runs": {"data": "/Volumes/main/bikes/files/x.csv", "model": "main.bikes.demand"},
     "/v1/publications": {"model": "main.bikes.demand"},
@@ -174,7 +176,7 @@ def test_what_belongs_to_another_project_cannot_be_removed(bob: httpx.Client, pa
 
 @pytest.mark.parametrize("path", [path for path in calls("post") if "{" in path])
 def test_nothing_of_another_project_can_be_asked_or_stopped(bob: httpx.Client, path: str) -> None:
-    answer = bob.post(path.format(**PATH), json={})
+    answer = bob.post(path.format(**PATH), json=NAMED.get(path, {}))
 
     assert refused(answer), answer.text
 
