@@ -192,9 +192,9 @@ def test_a_caller_sees_its_own_projects_part_and_an_admin_all_of_it(world: TwoWo
 
 def test_what_one_question_is_refused_leaves_the_answers_to_the_others(faults: TwoWorkspaces) -> None:
     world = faults
-    refused = {"kind": "refuse", "status": 403, "error_code": "PERMISSION_DENIED", "message": "not for you"}
-    world.fault("prod", **refused, method="GET", path="/api/2.1/unity-catalog/effective-permissions/metastore/*")
-    world.fault("prod", **refused, method="GET", path="/api/2.0/serving-endpoints")
+    refused: dict[str, Any] = {"kind": "refuse", "status": 403, "error_code": "PERMISSION_DENIED", "method": "GET"}
+    world.fault("prod", **refused, path="/api/2.1/unity-catalog/effective-permissions/metastore/*")
+    world.fault("prod", **refused, path="/api/2.0/serving-endpoints")
     answer = world.alice.post("/v1/workspaces/prod:check", json={}).json()
 
     states = {one["name"]: one["state"] for one in answer["checks"]}
@@ -202,12 +202,8 @@ def test_what_one_question_is_refused_leaves_the_answers_to_the_others(faults: T
     assert states["serving"] == "RED"
     assert states["control-volume"] == states["control-starts-jobs"] == states["clock"] == "GREEN"
 
-    world.fault(
-        *("prod",),
-        **{**refused, "status": 404, "error_code": "METASTORE_DOES_NOT_EXIST", "message": "no metastore assigned"},
-        method="GET",
-        path="/api/2.1/unity-catalog/metastore_summary",
-    )
+    missing = {"status": 404, "error_code": "METASTORE_DOES_NOT_EXIST", "message": "no metastore assigned"}
+    world.fault("prod", **{**refused, **missing}, path="/api/2.1/unity-catalog/metastore_summary")
     detached = {one["name"]: one for one in world.alice.post("/v1/workspaces/prod:check", json={}).json()["checks"]}
     assert detached["unity-catalog"]["state"] == "RED"
     assert "no metastore assigned" in detached["unity-catalog"]["seen"]
