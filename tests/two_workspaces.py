@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.sandbox.running import Sandbox, unique
 from tests.service_process import Service, wait_for_end
@@ -25,6 +27,9 @@ ACME_SHARES = ["acme_forecasts", "acme_later", "acme_watched"]
 READERS = "account users"
 DEADLINE_SECONDS = 120
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
+SIGNING_KEY = (
+    ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+)
 # What audience guarded asks of a version.
 GUARDED = {"tags": {"team": "bikes", "reviewed": None}, "licence": "required", "approvals": 1, "scan": True}
 Problem = dict[str, Any]
@@ -43,6 +48,7 @@ class TwoWorkspaces:
             self.grants = self._grant(folder / "causeway.env", "bikes", "trains")
             self._let_lab_consume()
             self.secrets = {name: self.grants[name] for name in ("DEV_CONTROL_SECRET", "PROD_CONTROL_SECRET")}
+            self.secrets["SIGNING_KEY"] = SIGNING_KEY
             self.service = self.start_service(folder / "service")
         except BaseException:
             self.sandbox.stop()
@@ -157,6 +163,7 @@ class TwoWorkspaces:
         lost = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}
         return {
             "admins": [ADMIN],
+            "signing_key": {"env": "SIGNING_KEY"},
             "workspaces": {
                 "dev": self._workspace("dev", shareable_catalog="causeway_shareable"),
                 "prod": self._workspace("prod"),

@@ -189,6 +189,8 @@ class Configuration(Part):
     """The whole file."""
 
     admins: list[Principal] = []
+    signing_key: Secret | None = None
+    """A private key on a NIST curve, in PEM, that signs published copies in the OpenSSF model-signing format."""
     principals: dict[Principal, ServiceAccount] = {}
     workspaces: dict[Word, Workspace] = {}
     links: list[Link] = []

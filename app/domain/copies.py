@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from app.domain import proofs
+from app.domain import model_signatures, proofs
 from app.domain.jobs import Job
 from app.errors import (
     CopyFailed,
@@ -65,6 +65,12 @@ def prove(workspace: str, model: str, copy: dict[str, Any]) -> None:
     found = models.get_version(workspace, model, copy["version"])
     if found.state != models.READY:
         raise ModelVersionNotReady(workspace=workspace, model=model, version=found.version, state=found.state)
+
+
+def vouch(workspace: str, model: str, shared_as: str, copy: dict[str, Any]) -> dict[str, Any] | None:
+    """As `prove`, and then the signature over what was proved, or None where no key is configured."""
+    prove(workspace, model, copy)
+    return model_signatures.sign(shared_as, copy["files"])
 
 
 def check_name(workspace: str, published_model: str, model: str, before: str | None = None) -> None:

@@ -184,20 +184,20 @@ def _look(caller: Caller, deploying: Deploying) -> tuple[Plan, str, str | None]:
     check_active(place)
     description = model_versions.get_description(place, deploying.model, deploying.version)
     first_predictions.get_example(deploying)
-    digest = model_versions.find_digest(deploying.project, place, deploying.model, deploying.version)
+    promise = proofs.find_promise(deploying.project, place, deploying.model, deploying.version)
     found = endpoint_updates.find_own(deploying)
     served, before = endpoint_updates.find_serving(deploying, found)
     is_updating = found is not None and found.update == endpoint_updates.UPDATING
     checks = [
         Check("names are the project's", f"{endpoint}, {deploying.model}"),
         Check("version is READY, has a signature and an input example", f"{len(description.inputs)} input(s)"),
-        Check("bytes are those that were published", digest or "not a published version: no digest to hold it to"),
+        Check("bytes are those that were published", promise.told),
         Check("nobody is changing the endpoint", "an update under way is waited for" if is_updating else "nobody is"),
     ]
     changes = _list_changes(deploying, served, before, exists=found is not None)
-    if digest is not None:
+    if promise.digest is not None:
         changes.insert(0, Change("run", place, "job", proofs.NAME, "as Causeway itself; it loads nothing"))
-    return Plan(checks, changes), served, digest
+    return Plan(checks, changes), served, promise.digest
 
 
 def _list_changes(deploying: Deploying, served: str, before: list[ServedEntity], *, exists: bool) -> list[Change]:

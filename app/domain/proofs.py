@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import configuration, durable
-from app.domain import jobs, model_versions
+from app.domain import jobs, model_signatures, model_versions
 from app.domain.jobs import Job
 from app.domain.workflows import Work
-from app.errors import DigestMismatch, OperationProblem, VerificationFailed
+from app.errors import DigestMismatch, OperationProblem, SignatureInvalid, VerificationFailed
 
 # Ours: every byte is read, and some models have many gigabytes.
 TIMEOUT_SECONDS = 2 * 3600
@@ -33,6 +33,14 @@ class Held:
     digest: str
 
 
+@dataclass(frozen=True)
+class Promise:
+    """The digest that was promised, None for what was not published, and what is known of it, for people."""
+
+    digest: str | None
+    told: str
+
+
 def make_digest(files: Files) -> str:
     """The digest of a manifest: SHA-256 over the canonical JSON of the sorted list of [path, size, sha256]."""
     rows = sorted([file["path"], file["size"], file["sha256"]] for file in files)
@@ -49,6 +57,28 @@ def compare(expected: Files, found: Files) -> list[dict[str, Any]]:
         for path in paths
         if wanted.get(path) != had.get(path)
     ]
+
+
+def find_promise(project: str, workspace: str, model: str, version: int) -> Promise:
+    """What the version's publication promises of its bytes, after its own word was held against its signature.
+
+    Raises `SignatureInvalid` where the signature does not vouch for the files that the publication lists. One made with
+    a key that is no longer configured cannot be held against anything, and says so.
+    """
+    publication = model_versions.find_publication(project, workspace, model, version)
+    if publication is None or publication.digest is None:
+        return Promise(None, "not a published version: no digest to hold it to")
+    files, bundle = publication.outcome.get("files") or [], publication.outcome.get("signature")
+    if files and make_digest(files) != publication.digest:
+        raise SignatureInvalid(publication=publication.id, reason="its digest is not that of the files it lists")
+    if bundle is None:
+        return Promise(publication.digest, f"{publication.digest}, not signed")
+    hint = model_signatures.get_hint(bundle)
+    if hint != model_signatures.find_hint():
+        return Promise(publication.digest, f"{publication.digest}, signed with key {hint}, which is not configured now")
+    if fault := model_signatures.find_fault(bundle, files):
+        raise SignatureInvalid(publication=publication.id, reason=fault)
+    return Promise(publication.digest, f"{publication.digest}, signed with key {hint}")
 
 
 async def verify(work: Work, held: Held) -> dict[str, Any]:

@@ -121,7 +121,8 @@ async def publish(work: Work) -> Outcome:
     except CopyFailed as problem:
         raise vetting.explain(problem, publishing.asked) from problem
     try:
-        await durable.step("prove the copy", copies.prove, publishing.workspace, publishing.published_model, copy)
+        place = (publishing.workspace, publishing.published_model, publishing.shared_as)
+        signature = await durable.step("prove the copy", copies.vouch, *place, copy)
         shared_as = await durable.step("ensure the model in the share", audience_shares.ensure_model, publishing)
         members = await durable.step("ensure the recipients", audience_shares.ensure_members, publishing)
         if publishing.is_first:
@@ -129,7 +130,8 @@ async def publish(work: Work) -> Outcome:
         await durable.step("read it all back", audience_shares.read_back, publishing, copy["version"])
     except Problem as problem:
         raise await _taken_back(publishing, copy["version"], problem) from problem
-    found = {"files": copy["files"], "mlflow": copy["mlflow"], "reused": copy["reused"], **vetted}
+    told = {name: copy[name] for name in ("files", "mlflow", "requirements", "reused")}
+    found = {**told, **vetted, "signature": signature}
     record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"]}
     return Outcome({**record, "outcome": {**found, "shared_as": shared_as, "recipients": members}})
 

@@ -136,17 +136,17 @@ def _look(caller: Caller, scoring: Scoring) -> _Looked:
         check(caller, ACTION, scoring.project, Name(kind, scoring.workspace, volume))
     description = model_versions.get_description(scoring.workspace, scoring.model, scoring.version)
     content, found = _read_input(scoring, description)
-    digest = model_versions.find_digest(scoring.project, scoring.workspace, scoring.model, scoring.version)
+    promise = proofs.find_promise(scoring.project, scoring.workspace, scoring.model, scoring.version)
     version = f"{scoring.model} version {scoring.version}"
     checks = [
         Check("names are the project's", ", ".join(filter(None, [scoring.model, scoring.data]))),
         Check("version is READY and has a signature", version),
         Check("input fits the signature", found),
-        Check("bytes are those that were published", digest or "not a published version: no digest to hold it to"),
+        Check("bytes are those that were published", promise.told),
     ]
     job = Change("run", scoring.workspace, "job", ACTION, f"as {runner}, in the requirements of {version}")
     output = Change("create", scoring.workspace, "file", "predictions.json", f"in volume {own_volume}")
-    return _Looked(Plan(checks, [job, output]), content, digest)
+    return _Looked(Plan(checks, [job, output]), content, promise.digest)
 
 
 def _read_input(scoring: Scoring, description: Description) -> tuple[bytes | None, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.domain import approvals, audiences, policies
+from app.domain import approvals, audiences, model_signatures, policies
 from app.domain.approvals import Subject
 from app.domain.plans import Check
 from app.domain.policies import Rule
@@ -30,16 +30,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Vetted:
-    """What looking found: every rule, and what others have to approve (None: nothing)."""
+    """What looking found: every rule, what others have to approve (None: nothing), and whose key signs the copy."""
 
     rules: list[Rule]
     subject: Subject | None
     approvals_needed: int
     scan: bool
+    key_hint: str | None
 
     def list_checks(self) -> list[Check]:
         """The rules as a plan lists them. How many have approved is left out: the plan stays the same when they do."""
-        checks = [rule.as_check() for rule in self.rules]
+        signed = f"with key {self.key_hint}" if self.key_hint else "no signing key is configured: by its digest alone"
+        checks = [Check("the copy can be proved", signed), *(rule.as_check() for rule in self.rules)]
         if self.scan:
             checks.append(
                 Check("policy: scan", "the copy job looks for unsafe pickle code, and copies nothing with it")
@@ -51,12 +53,15 @@ class Vetted:
 
 
 def look(asked: Asked) -> Vetted:
-    """Judge the version as it is now; raises `PolicyUnmet` that lists every rule that is not met."""
+    """Judge the version as it is now; raises `PolicyUnmet` that lists every rule that is not met.
+
+    Raises `SigningKeyUnusable` where a key is configured and cannot sign.
+    """
     policy = audiences.get(asked.project, asked.audience).policy
     rules = policies.judge(asked.project, asked.audience, asked.workspace, asked.model, asked.version)
     policies.require(asked.model, asked.version, asked.audience, rules)
     subject = approvals.get_publication_subject(**asdict(asked)) if policy.approvals else None
-    return Vetted(rules, subject, policy.approvals, policy.scan)
+    return Vetted(rules, subject, policy.approvals, policy.scan, model_signatures.find_hint())
 
 
 def hold(asked: Asked, principal: str) -> dict[str, Any]:

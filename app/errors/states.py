@@ -58,6 +58,20 @@ class PolicyUnmet(StateProblem):
     )
 
 
+class SigningKeyUnusable(StateProblem):
+    """A signing key is configured, and nothing leaves unsigned; it cannot be read, or is of the wrong kind."""
+
+    code, status, title, retryable = "signing-key-unusable", 503, "The signing key cannot be used", True
+    template = "The configured signing key cannot be used: {reason}. Have it put where it is configured."
+
+
+class SignatureInvalid(StateProblem):
+    """What was published is signed, and the signature does not vouch for the files that the publication lists."""
+
+    code, title = "signature-invalid", "The signature does not hold"
+    template = "The signature of {publication} does not hold: {reason}. Do not use the version; publish it again."
+
+
 class ModelVersionNotReady(StateProblem):
     """Only a READY version can be copied, shared, scored or served."""
 

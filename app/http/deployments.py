@@ -22,7 +22,9 @@ from app.errors import (
     PlanStale,
     ProjectNotFound,
     RecordNotFound,
+    SignatureInvalid,
     SignatureMissing,
+    SigningKeyUnusable,
     WorkspaceNotFound,
     WorkspaceRetiring,
 )
@@ -46,7 +48,9 @@ OWN = (
     ModelVersionNotFound,
     ModelVersionNotReady,
     ProjectNotFound,
+    SignatureInvalid,
     SignatureMissing,
+    SigningKeyUnusable,
     WorkspaceNotFound,
     WorkspaceRetiring,
 )

@@ -33,6 +33,7 @@ from app.errors import (
     ShareNameTaken,
     SharingUnavailable,
     SignatureMissing,
+    SigningKeyUnusable,
     WorkspaceNotFound,
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
@@ -66,6 +67,7 @@ OWN = (
     ShareNameTaken,
     SharingUnavailable,
     SignatureMissing,
+    SigningKeyUnusable,
     WorkspaceNotFound,
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
@@ -195,6 +197,8 @@ class PublicationBody(Answer):
     """Who else had approved exactly this."""
     subject_digest: str | None
     """What they approved; null where nobody had to."""
+    signed: bool
+    """Whether the copy's manifest is signed; `/signature` has the signature."""
     mlflow: str | None
     """The version of mlflow that made the copy; null until it is there."""
     created_by: str
@@ -285,5 +289,5 @@ def _publishing(caller: Caller, body: PublicationRequest, action: str = publicat
 def _render(record: Publication) -> PublicationBody:
     source = SourceVersion(workspace=record.workspace, model=record.model, version=record.version)
     published = PublishedVersion(model=record.published_model, version=record.published_version)
-    found = {**UNKNOWN, **record.outcome}
+    found = {**UNKNOWN, **record.outcome, "signed": bool(record.outcome.get("signature"))}
     return PublicationBody.model_validate({**record.model_dump(), **found, "source": source, "published": published})

@@ -83,6 +83,8 @@ def test_only_the_approval_of_somebody_else_for_exactly_this_lets_a_version_out(
     assert (record["approved_by"], record["subject_digest"]) == ([ADA], digest)
     assert {rule["rule"] for rule in record["policy"]} == {"tags.team", "tags.reviewed", "licence"}
     assert (record["scan"], record["findings"]) == (True, [])
+    # A second project's caller gets nothing that goes with it, either.
+    problem(world.service.client(BOB).get(f"/v1/publications/{record['id']}/signature"), 404, "record-not-found")
 
     listed = {"subject_digest": digest}
     assert {one["principal"] for one in world.alice.get("/v1/approvals", params=listed).json()["items"]} == {ADA, ALICE}

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ def publish(world: TwoWorkspaces) -> tuple[dict[str, Any], dict[str, Any], dict[
 
 
 def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_answers_are_equal(
-    world: TwoWorkspaces,
+    world: TwoWorkspaces, tmp_path: Path
 ) -> None:
     publication, body, told = publish(world)
     run = world.record(world.post("scoring-runs", {**body, "rows": [told["row"]]}))
@@ -37,6 +39,7 @@ def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_a
     assert run["outcome"]["digest"] == deployment["outcome"]["digest"] == publication["digest"]
     verified = deployment["outcome"]["verified"]
     assert (verified["digest"], verified["files"]) == (publication["digest"], len(publication["files"]))
+    verify_as_a_stranger(world, publication, body, tmp_path)
     path = f"/v1/workspaces/prod/serving-endpoints/{endpoint}/invocations"
     served = world.alice.post(path, json={"dataframe_records": [told["row"]]}).json()["predictions"]
     scored = world.alice.get(f"/v1/scoring-runs/{run['id']}/predictions").json()["items"]
@@ -62,6 +65,23 @@ def test_a_byte_that_was_changed_in_the_store_is_named_before_anything_scores_or
         record = world.alice.get(accepted.json()["resource"]["url"]).json()
         assert (record["state"], record["outcome"]) == ("FAILED", {})
     assert world.effects("endpoint-created", name=endpoint) == []
+
+
+def verify_as_a_stranger(world: TwoWorkspaces, publication: dict[str, Any], body: dict[str, Any], folder: Path) -> None:
+    """Download the version in prod, and have the format's own program hold it to the signature that the API gives."""
+    for file in publication["files"]:
+        path = f"/Models/{body['model'].replace('.', '/')}/{body['version']}/{file['path']}"
+        content = world.sandbox.call("prod", "GET", f"/api/2.0/fs/files{path}").content
+        (folder / "model" / file["path"]).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "model" / file["path"]).write_bytes(content)
+    signature = world.alice.get(f"/v1/publications/{publication['id']}/signature").json()
+    assert (publication["signed"], signature["digest"]) == (True, publication["digest"])
+    (folder / "model.sig").write_text(json.dumps(signature["bundle"]))
+    (folder / "key.pub").write_text(signature["public_key"])
+    named = ["--signature", str(folder / "model.sig"), "--public_key", str(folder / "key.pub")]
+    program = [sys.executable, "-m", "model_signing", "verify", "key", *named, str(folder / "model")]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "Verification succeeded"), done.stdout + done.stderr
 
 
 def change_copy(world: TwoWorkspaces, publication: dict[str, Any]) -> dict[str, Any]:
