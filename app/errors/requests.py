@@ -176,7 +176,7 @@ class ProviderNotFound(UpstreamNotFound):
     """No provider in the consumer's metastore has the producer's sharing identifier."""
 
     code, title = "provider-not-found", "The consumer sees no such provider"
-    template = "{workspace} has no provider with sharing identifier {name}. Publish for it first, then try again."
+    template = "{workspace} sees no provider {name}. Have it share something with this workspace first, then try again."
 
 
 class DataEmpty(RequestProblem):

@@ -81,6 +81,54 @@ class SharingUnavailable(UpstreamProblem):
     template = "{workspace} refused {action} because sharing is switched off. Have external sharing enabled."
 
 
+class UnityCatalogUnavailable(UpstreamProblem):
+    """The workspace has no metastore (any more), or a feature of Unity Catalog is switched off there."""
+
+    code, status, title = "unity-catalog-unavailable", 409, "Unity Catalog is not available"
+    template = (
+        "{workspace} refused {action} because it has no metastore, or lacks a feature of Unity Catalog. "
+        "Have done what upstream asks for."
+    )
+
+
+class QuotaReached(UpstreamProblem):
+    """The metastore, or the share, holds as many of these as the platform allows."""
+
+    code, status, title = "quota-reached", 409, "A limit of the platform is reached"
+    template = (
+        "{workspace} refused {action} because a limit of the platform is reached. "
+        "Remove what is no longer needed, or have the limit raised."
+    )
+
+
+class NameNotAccepted(UpstreamProblem):
+    """The platform does not take such a name."""
+
+    code, status, title = "name-not-accepted", 422, "The workspace does not take this name"
+    template = (
+        "{workspace} refused {action} because it does not take the name. "
+        "Use at most 255 characters, no spaces, periods, slashes or control characters."
+    )
+
+
+class NotShareable(UpstreamProblem):
+    """The platform does not let this object into a share; `upstream` says why."""
+
+    code, status, title = "not-shareable", 409, "The object cannot be shared"
+    template = (
+        "{workspace} refused {action} because this object cannot be shared. Do what upstream says, or leave it out."
+    )
+
+
+class DeletionBlocked(UpstreamProblem):
+    """Something is still shared, or not empty, and so protected from being deleted."""
+
+    code, status, title = "deletion-blocked", 409, "The workspace protects the object from deletion"
+    template = (
+        "{workspace} refused {action} because the object is shared, or not empty. Take it out of its shares first."
+    )
+
+
 class FileTooLarge(UpstreamProblem):
     """A file in a workspace is larger than what the service reads."""
 

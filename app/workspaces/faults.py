@@ -26,9 +26,16 @@ from databricks.sdk.errors.base import DatabricksError
 
 from app.errors import (
     AlreadyExists,
+    DeletionBlocked,
+    NameNotAccepted,
+    NotShareable,
     Problem,
+    ProviderNotFound,
+    QuotaReached,
+    ShareNotFound,
     SharingUnavailable,
     TokenRefused,
+    UnityCatalogUnavailable,
     UpstreamNotFound,
     UpstreamProblem,
     WorkspaceConflict,
@@ -63,12 +70,19 @@ class _Rule:
 # The first that holds counts. Codes come before classes: of one condition the platform changes the HTTP status, and so
 # the SDK's class, more often than the code [SDK]. The SDK keeps no status.
 _RULES = (
-    _Rule(SharingUnavailable, message=r"(?i)sharing is not enabled"),
+    _Rule(UnityCatalogUnavailable, code=r"METASTORE_DOES_NOT_EXIST"),
+    _Rule(UnityCatalogUnavailable, message=r"(?i)\b(no longer|not) assigned to (this|any|a) metastore|no metastore"),
+    _Rule(SharingUnavailable, message=r"(?i)sharing\b.* is not enabled"),
+    _Rule(UnityCatalogUnavailable, code=r"FEATURE_DISABLED"),
+    _Rule(QuotaReached, code=r"RESOURCE_LIMIT_EXCEEDED|QUOTA_EXCEEDED"),
+    _Rule(DeletionBlocked, code=r"DELTA_SHARING_SECURABLE_DELETE_BLOCKED|(CATALOG|SCHEMA)_NOT_EMPTY"),
+    _Rule(NameNotAccepted, error=InvalidParameterValue, message=r"is not a valid name"),
+    _Rule(NotShareable, error=InvalidParameterValue, message=r"can be added to a share|cannot be (shared|added) again"),
     _Rule(AlreadyExists, code=r"(.*_)?ALREADY_EXISTS"),
     _Rule(WorkspaceFault, code=r"ENDPOINT_NOT_FOUND"),
     _Rule(None, code=r".*_DOES_NOT_EXIST|NOT_FOUND|PROVIDER_SHARE_NOT_ACCESSIBLE"),
     _Rule(None, error=InvalidParameterValue, message=r"^Run\b.* (does not|doesn't) exist"),
-    _Rule(WorkspaceConflict, code=r"RESOURCE_CONFLICT|INVALID_STATE|ABORTED"),
+    _Rule(WorkspaceConflict, code=r"RESOURCE_CONFLICT|INVALID_STATE(_TRANSITION)?|ABORTED|PERMISSION_NOT_PROPAGATED"),
     _Rule(TokenRefused, error=Unauthenticated),
     _Rule(TokenRefused, error=PermissionDenied, message=STALE_TOKEN.pattern),
     _Rule(WorkspaceRefused, error=PermissionDenied),
@@ -87,6 +101,8 @@ _RULES = (
     _Rule(WorkspaceUnavailable, error=requests.exceptions.ChunkedEncodingError),
     _Rule(WorkspaceFault),
 )
+# What other calls go through: when one of these is gone, what was asked for in it is not the news.
+_BEHIND = {"SHARE_DOES_NOT_EXIST": ShareNotFound, "PROVIDER_DOES_NOT_EXIST": ProviderNotFound}
 
 
 def make_missing(kind: type[UpstreamNotFound], workspace: str, noun: str, name: str) -> UpstreamNotFound:
@@ -110,6 +126,7 @@ def as_problem(error: Exception, workspace: str, action: str, missing: UpstreamN
         fields["upstream"] = make_upstream(error.error_code, str(error))
     kind = next(rule.kind for rule in _RULES if _holds(rule, error))
     if kind is None and missing is not None:
+        missing = _find_way_there(error, missing) or missing
         return type(missing)(**{**missing.fields, "upstream": fields.get("upstream")})
     kind = kind or WorkspaceFault
     return kind(retry_after_seconds=_retry_after(kind, error), **fields)
@@ -169,6 +186,15 @@ def _holds(rule: _Rule, error: Exception) -> bool:
         and re.fullmatch(rule.code, code) is not None
         and re.search(rule.message, str(error)) is not None
     )
+
+
+def _find_way_there(error: Exception, missing: UpstreamNotFound) -> UpstreamNotFound | None:
+    """The share or provider that the platform says is not there, where the call was about something behind it."""
+    code = (error.error_code or "") if isinstance(error, DatabricksError) else ""
+    kind, named = _BEHIND.get(code), re.search(r"'([^']+)'", str(error))
+    if kind is None or named is None or isinstance(missing, kind):
+        return None
+    return kind(workspace=missing.fields["workspace"], kind=code.partition("_")[0].lower(), name=named[1])
 
 
 def _retry_after(kind: type[Problem], error: Exception) -> int | None:

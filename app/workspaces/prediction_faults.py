@@ -40,12 +40,12 @@ def read(workspace: str, endpoint: str, status: int, headers: Mapping[str, str],
     if status in {429, 502, 503} or (status == 400 and "is stopped" in message):
         wait = faults.read_retry_after(headers)
         return EndpointNotServing(retry_after_seconds=wait, endpoint=endpoint, **fields), False
+    if status == 413 or (status == 400 and message.startswith("Request size cannot exceed")):
+        return BodyTooLarge(limit_bytes=BODY_LIMIT_BYTES), False
     if status in {400, 415, 422}:
         return PredictionRejected(endpoint=endpoint, upstream_message=message or "no reason given", **fields), False
     if status == 404:
         return EndpointNotFound(kind="endpoint", name=endpoint, **fields), False
-    if status == 413:
-        return BodyTooLarge(limit_bytes=BODY_LIMIT_BYTES), False
     kind = {403: WorkspaceRefused, 408: WorkspaceTimeout, 504: WorkspaceTimeout}.get(status, WorkspaceFault)
     return kind(**acting), False
 

@@ -18,6 +18,7 @@ from databricks.sdk.service.sharing import (
 
 from app.errors import (
     AlreadyExists,
+    ModelNotFound,
     ShareNameTaken,
     ShareNotFound,
     UpstreamNotFound,
@@ -113,16 +114,20 @@ def ensure_share(workspace: str, share: str, *, comment: str, is_adopted: bool =
 def ensure_model(workspace: str, share: str, model: str, *, shared_as: str) -> SharedObject:
     """The model in the share, added if it is not there; an earlier entry keeps the `shared_as` that it has.
 
-    `shared_as` is `schema.model`, letters, digits and underscores only. Raises `ShareNotFound`.
+    `shared_as` is `schema.model`, letters, digits and underscores only. Raises `ShareNotFound`,
+    `ModelNotFound` for a model that is not there, and `AlreadyExists` when another object has the name `shared_as`.
     """
+    if (found := _find_model(workspace, share, model)) is not None:
+        return found
+    action = f"adding {model} to share {share}"
+    taken: AlreadyExists | None = None
+    try:
+        _update(workspace, share, action, SharedDataObjectUpdateAction.ADD, model, shared_as)
+    except AlreadyExists as problem:  # by a lost answer, or another object has the name: the read below tells
+        taken = problem
     found = _find_model(workspace, share, model)
     if found is None:
-        action = f"adding {model} to share {share}"
-        with suppress(AlreadyExists):  # by a lost answer: the read below shows it
-            _update(workspace, share, action, SharedDataObjectUpdateAction.ADD, model, shared_as)
-        found = _find_model(workspace, share, model)
-        if found is None:
-            raise WrittenNotVisible(workspace=workspace, action=action)
+        raise taken or WrittenNotVisible(workspace=workspace, action=action)
     return found
 
 
@@ -211,7 +216,11 @@ def _update(
 ) -> None:
     # One object a call, with its shared name: left out, the platform fills it in and later calls it a difference [3P].
     data_object = SharedDataObject(name=model, data_object_type=MODEL, string_shared_as=shared_as)
-    with connected(workspace, action, _missing(workspace, share)) as client:
+    missing = _missing(workspace, share)
+    if change is SharedDataObjectUpdateAction.ADD:
+        # The share was read just now: what is missing here is the model, or the schema in which it lay.
+        missing = faults.make_missing(ModelNotFound, workspace, "model", model)
+    with connected(workspace, action, missing) as client:
         client.shares.update(share, updates=[SharedDataObjectUpdate(action=change, data_object=data_object)])
 
 

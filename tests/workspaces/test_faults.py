@@ -12,9 +12,11 @@ import pytest
 from app.errors import (
     AlreadyExists,
     Problem,
+    QuotaReached,
     ShareNotFound,
     SharingUnavailable,
     TokenRefused,
+    UnityCatalogUnavailable,
     WorkspaceConflict,
     WorkspaceFault,
     WorkspaceRefused,
@@ -64,7 +66,11 @@ def refused(stub: Stub, configure: Configure, answer: Answer, *, told: bool = Tr
         (504, "DEADLINE_EXCEEDED", WorkspaceTimeout),
         (501, "NOT_IMPLEMENTED", WorkspaceFault),
         (400, "INVALID_PARAMETER_VALUE", WorkspaceFault),
-        (400, "QUOTA_EXCEEDED", WorkspaceFault),
+        (400, "QUOTA_EXCEEDED", QuotaReached),
+        (429, "RESOURCE_LIMIT_EXCEEDED", QuotaReached),
+        (404, "METASTORE_DOES_NOT_EXIST", UnityCatalogUnavailable),
+        (400, "FEATURE_DISABLED", UnityCatalogUnavailable),
+        (400, "PERMISSION_NOT_PROPAGATED", WorkspaceConflict),
         (418, None, WorkspaceFault),
     ],
 )
@@ -99,7 +105,7 @@ def test_an_answer_that_is_no_api_error_is_understood_as_well(
 
 
 def test_nothing_that_is_not_there_is_a_fault_where_no_name_was_asked_for(stub: Stub, configure: Configure) -> None:
-    answer = Answer(404, {"error_code": "METASTORE_DOES_NOT_EXIST", "message": "m"})
+    answer = Answer(404, {"error_code": "TABLE_DOES_NOT_EXIST", "message": "m"})
     assert type(refused(stub, configure, answer, told=False)) is WorkspaceFault
 
 
