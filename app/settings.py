@@ -46,6 +46,13 @@ class Settings(BaseSettings):
     """How often what died inside the engine is ended, and what is past its time is removed."""
     inventory_seconds: float = Field(default=300, ge=0)
     """How often each workspace is looked at for the inventory, from end to end; 0: never."""
+    seal_seconds: float = Field(default=10, gt=0)
+    """How often what is new in the audit trail is sealed."""
+    audit_heads: Path | None = None
+    """A folder outside the database, where the heads of the sealed trail go beside the log; files there only grow.
+
+    A cut tail is found by nothing else: best it is on a disk that the database's keepers cannot write.
+    """
 
     watch_seconds: float = Field(default=300, ge=0)
     """How often an accepted catalog is looked into for versions that came or went; 0 for never."""

@@ -77,6 +77,8 @@ AZURE, TO_PROD = ("projects", "bikes", "audiences", "azure"), {"recipients": [{"
         (("projects", "bikes", "endpoints", "prod"), ["trains-a*"], "both claim endpoints"),
         (("projects", "bikes", "runners", "dev"), "trains-runner-a", "share runner"),
         (("projects", "bikes", "audiences", "azure"), {"recipients": [{}]}, "one of them"),
+        (("audit",), {"signing_key": "-----BEGIN PRIVATE KEY-----"}, "never as its value"),
+        (("audit",), {"trusted_keys": ["ssh-ed25519 AAAA"]}, "audit.trusted_keys.0"),
         (("projects", "bikes", "audiences", "azure"), {"recipients": [{"workspace": "mars"}]}, "mars"),
         (AZURE, {**TO_PROD, "policy": {"approvals": 2}}, "2 approval(s) are needed, and the project has 1"),
         (AZURE, {**TO_PROD, "policy": {"metrics": {"rmse": {}}}}, "at_most, at_least or both"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.cli import api_keys, configuration, preflight, programs, release
+from app.cli import api_keys, audit, configuration, preflight, programs, release
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 app.add_typer(programs.app)
@@ -12,3 +12,4 @@ app.add_typer(release.app)
 app.add_typer(preflight.app)
 app.add_typer(configuration.app, name="config")
 app.add_typer(api_keys.app, name="keys")
+app.add_typer(audit.app, name="audit")

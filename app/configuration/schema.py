@@ -39,6 +39,8 @@ Principal = Annotated[str, Field(pattern=r"^(person|service):[^\s:/]+$")]
 MetricName = Annotated[str, Field(min_length=1, max_length=250)]
 TagName = Annotated[str, Field(min_length=1, max_length=255)]
 TagValue = Annotated[str, Field(max_length=1000)]
+# The one line of base64 between BEGIN and END that `openssl pkey -pubout` prints of an Ed25519 key.
+AuditKey = Annotated[str, Field(pattern=r"^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$")]
 SharingIdentifier = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$")]
 ShareName = Annotated[str, Field(pattern=rf"^{Segment}$", max_length=100)]
 Grantee = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
@@ -179,6 +181,17 @@ class Project(Part):
     roles: dict[Role, list[Principal]] = {}
 
 
+class Audit(Part):
+    """How the audit trail is sealed, and whose seal is believed."""
+
+    signing_key: Secret | None = None
+    """The Ed25519 private key in PEM that signs the heads of the trail; without one they carry no signature."""
+    trusted_keys: list[AuditKey] = []
+    """Public keys whose signatures are believed beside the signing key's own: earlier ones, or where nothing signs."""
+    unsigned_until: int = Field(default=0, ge=0)
+    """The number of the last batch that was sealed before there was a key; each later one must be signed."""
+
+
 class ServiceAccount(Part):
     """A principal that is not a person has a person who answers for it."""
 
@@ -194,4 +207,5 @@ class Configuration(Part):
     principals: dict[Principal, ServiceAccount] = {}
     workspaces: dict[Word, Workspace] = {}
     links: list[Link] = []
+    audit: Audit = Audit()
     projects: dict[Word, Project] = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app import configuration
 from app.configuration import RETIRING, Project, list_catalogs, share_name
 from app.errors import (
+    AdminRequired,
     LinkNotDeclared,
     NotInProject,
     PermissionDenied,
@@ -63,6 +64,12 @@ class Name:
 def is_admin(caller: Caller) -> bool:
     """Whether the configuration lists the caller as an admin; a key limited to projects is never one."""
     return caller.limited_to is None and caller.principal in configuration.current().admins
+
+
+def check_admin(caller: Caller, action: str) -> None:
+    """The caller is an admin; raises `AdminRequired`."""
+    if not is_admin(caller):
+        raise AdminRequired(principal=caller.principal, action=action)
 
 
 def list_projects(caller: Caller) -> list[str]:

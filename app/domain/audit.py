@@ -7,7 +7,10 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from app.domain.access import Caller, is_admin, list_projects
+from app.domain import audit_verification
+from app.domain.access import Caller, check_admin, is_admin, list_projects
+from app.domain.audit_findings import Verification
+from app.domain.audit_keys import list_trusted
 from app.store import audit_events as store
 from app.store.audit_events import AuditEvent
 from app.store.pages import Page
@@ -56,3 +59,9 @@ def record_refusal(principal: str, action: str, code: str, project: str | None, 
 def list_page(caller: Caller, equal: dict[str, Any], after: str | None, size: int) -> Page[AuditEvent]:
     """Newest first: the events of the caller's projects and its own, or every event for an admin."""
     return store.list_page(set(list_projects(caller)), caller.principal, is_admin(caller), equal, after, size)
+
+
+def verify(caller: Caller) -> Verification:
+    """Whether the trail is what was sealed, by the keys and the heads that are known here; for admins alone."""
+    check_admin(caller, "verify the audit trail")
+    return audit_verification.verify(list_trusted(), None)

@@ -17,7 +17,8 @@ from uuid import uuid4
 import structlog
 
 from app import durable, settings
-from app.domain import catalog_watches, housekeeping, inventory
+from app.domain import audit_seals, catalog_watches, housekeeping, inventory
+from app.domain.audit_keys import KeyUnusable
 from app.errors import Problem
 from app.store import executor_leases as leases
 from app.store import steps
@@ -61,6 +62,7 @@ def start() -> Executor:
         _run_every(executor, process.lease_seconds / BEATS_A_LEASE, _take_over)
     housekeeping.sweep()
     _run_every(executor, process.sweep_seconds, _sweep)
+    _run_every(executor, process.seal_seconds, _seal)
     _run_every(executor, PURGE_EVERY_SECONDS, _purge)
     if process.watch_seconds:
         _run_every(executor, process.watch_seconds / LOOKS_A_WATCH, _watch)
@@ -146,3 +148,12 @@ def _purge(_executor: Executor) -> None:
 
 def _look_at_workspaces(executor: Executor) -> None:
     inventory.take_turns(executor.over.is_set)
+
+
+def _seal(executor: Executor) -> None:
+    try:
+        while audit_seals.seal() and not executor.over.is_set():
+            pass
+    except KeyUnusable as unusable:
+        log.error("the audit trail is not sealed", reason=str(unusable))
+    audit_seals.publish()

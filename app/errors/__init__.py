@@ -13,6 +13,7 @@ from typing import Any
 
 from app.errors.problem import OperationProblem, Problem, RequestProblem, StateProblem, UpstreamProblem
 from app.errors.requests import (
+    AdminRequired,
     BodyTooLarge,
     BodyUnreadable,
     CatalogNotFound,
@@ -109,6 +110,7 @@ from app.errors.upstream import (
 
 __all__ = [
     "AcceptanceInUse",
+    "AdminRequired",
     "AlreadyExists",
     "ApprovalMissing",
     "AudienceChangePending",

@@ -87,6 +87,13 @@ class PermissionDenied(RequestProblem):
     template = "{principal} may not {action} in project {project}. Ask for the role {role}."
 
 
+class AdminRequired(PermissionDenied):
+    """The action is for admins alone, and a key that is limited to projects is never one."""
+
+    code, title = "admin-required", "Only an admin may do this"
+    template = "{principal} may not {action}. Ask one of the admins that the configuration names."
+
+
 class NotInProject(RequestProblem):
     """The project does not declare the name; the same answer whether it exists or not."""
 

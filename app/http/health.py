@@ -30,7 +30,9 @@ async def show_liveness() -> PlainTextResponse:
 
 @router.get("/readyz")
 async def show_readiness() -> JSONResponse:
-    """Whether requests can be served now, whether the configuration on disk is in force, and who does not answer us.
+    """Whether requests can be served now, the configuration on disk is in force, and who does not answer us.
+
+    `audit` says whether the trail's heads are signed, and leave the database.
 
     A workspace that does not answer leaves the service ready: its own calls fail fast, and no others. So does a
     database without a worker: work is accepted, and begins when one comes.
@@ -41,6 +43,7 @@ async def show_readiness() -> JSONResponse:
         "ready": is_ready,
         "configuration": {"in_force": not mistakes, "mistakes": mistakes},
         "workspaces": {"circuit_open": health.list_unanswering()},
+        "audit": await run_in_threadpool(health.describe_seals),
         "workers": await run_in_threadpool(health.count_workers) if is_ready else None,
     }
     return JSONResponse(body, status_code=200 if is_ready else 503)

@@ -5,17 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, BigInteger, Index, text
 from sqlmodel import Field, Session, SQLModel, col, or_, select
 
-from app.store.database import UtcDateTime, now, repeatable, transaction
+from app.store.database import UtcDateTime, now, reading, repeatable, transaction
 from app.store.pages import Page, read_page
+
+UNSEALED = text("number IS NULL")
 
 
 class AuditEvent(SQLModel, table=True):
-    """Who did what to which thing, and when; `count` is above one only for refusals of the same minute."""
+    """Who did what to which thing, and when; `count` is above one only for refusals of the same minute.
+
+    `number` is its place in the sealed trail. The sealer gives it: transactions do not commit in the order they write.
+    """
 
     __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_unsealed", "created_at", "id", sqlite_where=UNSEALED, postgresql_where=UNSEALED),
+    )
 
     id: str = Field(primary_key=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
@@ -28,6 +36,7 @@ class AuditEvent(SQLModel, table=True):
     refused_code: str | None = None
     count: int = 1
     details: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    number: int | None = Field(default=None, sa_type=BigInteger, index=True, unique=True)
 
 
 def append(session: Session, event: AuditEvent) -> None:
@@ -37,9 +46,13 @@ def append(session: Session, event: AuditEvent) -> None:
 
 @repeatable
 def count_refusal(event: AuditEvent) -> None:
-    """Write a refusal, or count it onto the same one of the same minute: nobody can flood the trail."""
+    """Write a refusal, or count it onto the same one of the same minute: nobody can flood the trail.
+
+    What is sealed is counted no further: a refusal that comes so late begins a count of its own.
+    """
     with transaction() as session:
-        known = session.get(AuditEvent, event.id, with_for_update=True)
+        while (known := session.get(AuditEvent, event.id, with_for_update=True)) is not None and known.number:
+            event.id += "_late"
         if known is None:
             session.add(event)
         else:
@@ -52,9 +65,38 @@ def list_page(
     """Newest first: events of these projects and of the caller itself, or all of them for an admin."""
     statement = select(AuditEvent)
     if not everything:
-        own = col(AuditEvent.principal) == principal
-        statement = statement.where(or_(col(AuditEvent.project).in_(projects), own))
+        statement = statement.where(_visible(projects, principal))
     for column, value in equal.items():
         statement = statement.where(getattr(AuditEvent, column) == value)
     with transaction() as session:
         return read_page(session, statement, AuditEvent, after, size)
+
+
+def list_oldest(
+    projects: set[str] | None,
+    principal: str | None,
+    equal: dict[str, Any],
+    after: tuple[datetime, str],
+    until: datetime,
+    size: int,
+) -> list[dict[str, Any]]:
+    """The next events behind `after` (time and id) and before `until`, oldest first, as plain values.
+
+    Events of these projects and of the principal itself; of everybody without `projects`.
+    """
+    columns = AuditEvent.__table__.columns  # type: ignore[attr-defined]
+    at, event_id = after
+    behind = or_(col(AuditEvent.created_at) > at, col(AuditEvent.id) > event_id)
+    # The first condition is what an index serves.
+    statement = select(*columns).where(col(AuditEvent.created_at) >= at, behind, col(AuditEvent.created_at) < until)
+    if projects is not None:
+        statement = statement.where(_visible(projects, principal))
+    for column, value in equal.items():
+        statement = statement.where(getattr(AuditEvent, column) == value)
+    with reading() as session:
+        rows = session.execute(statement.order_by(col(AuditEvent.created_at), col(AuditEvent.id)).limit(size))
+        return [dict(row) for row in rows.mappings()]
+
+
+def _visible(projects: set[str], principal: str | None) -> Any:
+    return or_(col(AuditEvent.project).in_(projects), col(AuditEvent.principal) == principal)

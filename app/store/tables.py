@@ -7,6 +7,7 @@ from app.store.adoptions import Adoption
 from app.store.api_keys import ApiKey
 from app.store.approvals import Approval
 from app.store.audience_changes import AudienceChange
+from app.store.audit_batches import AuditBatch
 from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
 from app.store.executor_leases import ExecutorLease
@@ -25,6 +26,7 @@ TABLES = (
     ApiKey,
     Approval,
     AudienceChange,
+    AuditBatch,
     AuditEvent,
     Deployment,
     ExecutorLease,

@@ -10,6 +10,7 @@ from tests.service_process import Service
 ALICE, BOB, ADMIN = "person:alice@example.test", "person:bob@example.test", "person:root@example.test"
 ROBOT = "service:bikes-ci"
 # Nothing listens on the discard port.
+ENVIRONMENT = {"TEST_TOKEN": "nothing", "CAUSEWAY_SEAL_SECONDS": "0.3"}
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -50,6 +51,6 @@ def make_configuration() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("service"), make_configuration(), {"TEST_TOKEN": "nothing"})
+    running = Service(tmp_path_factory.mktemp("service"), make_configuration(), ENVIRONMENT)
     yield running
     running.stop()

@@ -16,7 +16,7 @@ Rule = Callable[[Document], Iterator[str]]
 METHODS = ("get", "put", "post", "patch", "delete")
 VERBS = (
     "get|list|create|plan|update|put|delete|check|cancel|retry|approve|rollback|retire|pause|resume|abort|finish|stop"
-    "|verify|watch|invoke|record"
+    "|verify|export|watch|invoke|record"
 )
 OPERATION_ID = re.compile(rf"({VERBS})_[a-z][a-z_]*")
 PATH = re.compile(r"/v1(/[a-z]+(-[a-z]+)*|/\{[a-z_]+\})+(:[a-z]+)?")

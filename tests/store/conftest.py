@@ -7,6 +7,7 @@ import pytest
 
 from app.store import connection, migrations
 from tests import postgres
+from tests.store import sealed_trail
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -35,3 +36,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield postgres.sqlalchemy_url(made)
     connection.disconnect()
     postgres.remove_database(made)
+
+
+@pytest.fixture
+def heads(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the heads that leave this process's database, where it seals and signs with `KEY`."""
+    monkeypatch.setenv("AUDIT_KEY", sealed_trail.private_pem(sealed_trail.KEY))
+    with sealed_trail.configured(tmp_path, {"signing_key": {"env": "AUDIT_KEY"}}) as folder:
+        yield folder

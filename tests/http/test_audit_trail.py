@@ -1,0 +1,114 @@
+"""The trail over HTTP: who may verify it, and who may take which part of it away as a file."""
+
+import csv
+import io
+import json
+import time
+
+import httpx
+import pytest
+
+from app.domain import audit
+from app.store import connection
+from app.store.audit_events import append
+from app.store.database import transaction
+from tests.http.conftest import ADMIN, ALICE, BOB
+from tests.service_process import Service
+
+VIEWER = "person:viewer@example.test"
+HOSTILE = ("=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "＝1", "  =1", "=1\n=2")
+SEALED_WITHIN_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def events(service: Service) -> list[str]:
+    """The ids of events of both projects, with resources that a spreadsheet would run."""
+    made = [
+        audit.event(by, "publish requested", project, resource, share='a,"b"\nc')
+        for by, project in ((ALICE, "bikes"), (BOB, "trains"))
+        for resource in HOSTILE
+    ]
+    connection.connect(service.database_url)
+    with transaction() as session:
+        for event in made:
+            append(session, event)
+    connection.disconnect()
+    return [event.id for event in made]
+
+
+def verify(client: httpx.Client) -> httpx.Response:
+    return client.post("/v1/audit-events:verify")
+
+
+def export(client: httpx.Client, **body: str) -> httpx.Response:
+    answer = client.post("/v1/audit-events:export", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def lines(answer: httpx.Response) -> list[dict[str, object]]:
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_an_admin_verifies_what_the_sealer_sealed(service: Service, events: list[str]) -> None:
+    client, deadline = service.client(ADMIN), time.monotonic() + SEALED_WITHIN_SECONDS
+    while None in [line["number"] for line in lines(export(client)) if line["id"] in events]:
+        assert time.monotonic() < deadline, "the events were not sealed"
+        time.sleep(0.05)
+
+    body = verify(client).json()
+
+    assert (body["sound"], body["complete"], body["findings"]) == (True, True, [])
+    assert body["events"] >= len(events)
+    assert (body["keys"], body["signed_batches"]) == ([], 0)
+    assert "no signature was checked" in body["limits"][0]
+    assert httpx.get(f"{service.url}/readyz").json()["audit"] == {
+        "signs_with": None,
+        "mistake": None,
+        "heads_leave": False,
+    }
+    assert "audit head" in service.output()
+
+
+def test_nobody_but_an_admin_verifies_and_the_refusal_is_in_the_trail(service: Service) -> None:
+    for client in (service.client(VIEWER), service.client(ALICE), service.client(ADMIN, "bikes")):
+        answer = verify(client)
+        assert (answer.status_code, answer.json()["code"]) == (403, "admin-required"), answer.text
+    assert verify(service.client(None)).json()["code"] == "unauthenticated"
+
+    told = lines(export(service.client(VIEWER)))
+    assert "admin-required" in {line["refused_code"] for line in told if line["principal"] == VIEWER}
+
+
+def test_an_export_holds_everything_for_an_admin_and_the_own_projects_for_others(
+    service: Service, events: list[str]
+) -> None:
+    of_bikes, of_trains = set(events[: len(HOSTILE)]), set(events[len(HOSTILE) :])
+
+    def exported(*who: str, **body: str) -> set[object]:
+        return {line["id"] for line in lines(export(service.client(*who), **body))}
+
+    assert set(events) <= exported(ADMIN)
+    assert exported(VIEWER) & set(events) == of_bikes
+    assert exported(BOB) & set(events) == of_trains
+    assert exported(ADMIN, "bikes") & set(events) == set(), "a limited key is no admin's"
+    assert exported(ADMIN, project="trains") & set(events) == of_trains
+    assert exported(BOB, project="bikes") == set()
+    assert exported(ADMIN, since="9999-12-31T23:59:59-14:00") == set()
+    assert set(events) <= exported(ADMIN, since="0001-01-01T00:00:00+14:00")
+
+
+def test_no_text_in_a_table_is_a_formula_and_every_text_is_whole(service: Service, events: list[str]) -> None:
+    answer = export(service.client(ADMIN), format="csv", project="bikes")
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(answer.text, newline=""))}
+    assert [rows[event_id]["resource"] for event_id in events[: len(HOSTILE)]] == [f"'{text}" for text in HOSTILE]
+    assert json.loads(rows[events[0]]["details"]) == {"share": 'a,"b"\nc'}
+    assert rows[events[0]]["refused_code"] == ""
+
+
+def test_a_request_for_something_else_is_refused(service: Service) -> None:
+    client = service.client(ADMIN)
+    for body in ({"format": "xlsx"}, {"columns": ["id"]}, {"since": "yesterday"}, {"since": "2026-11-26T10:00:00"}):
+        assert client.post("/v1/audit-events:export", json=body).json()["code"] == "request-invalid"
