@@ -53,7 +53,8 @@ class Settings(BaseSettings):
 
     A cut tail is found by nothing else: best it is on a disk that the database's keepers cannot write.
     """
-
+    reconcile_seconds: float = Field(default=6 * 3600, ge=0)
+    """How often each project is reconciled unasked: what was promised is held against the workspaces; 0 is never."""
     watch_seconds: float = Field(default=300, ge=0)
     """How often an accepted catalog is looked into for versions that came or went; 0 for never."""
 

@@ -42,6 +42,8 @@ class Service:
             **(environment or {}),
             "CAUSEWAY_CONFIG": str(self.configuration_path),
             "CAUSEWAY_DATA": str(folder / "data"),
+            # What comes by itself would be in the way of tests that count.
+            "CAUSEWAY_RECONCILE_SECONDS": (environment or {}).get("CAUSEWAY_RECONCILE_SECONDS", "0"),
         }
         self.keys: dict[tuple[str, ...], str] = {}
         self.start()

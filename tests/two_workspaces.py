@@ -25,6 +25,7 @@ PARTNER = "aws:us-west-2:11111111-2222-3333-4444-555555555555"
 # What dev's metastore shares with prod's as a partner would: beside Causeway.
 ACME_SHARES = ["acme_forecasts", "acme_later", "acme_watched"]
 READERS = "account users"
+FAR_PARTNER = "aws:eu-west-1:66666666-7777-8888-9999-000000000000"
 DEADLINE_SECONDS = 120
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
 SIGNING_KEY = (
@@ -157,6 +158,12 @@ class TwoWorkspaces:
             "near": _to({"workspace": "lab"}),
             "far": _to({"workspace": "island"}),
             "guarded": {**_to({"workspace": "prod"}), "policy": GUARDED},
+            # For those who go behind Causeway's back.
+            **{
+                f"drift_{name}": _to({"workspace": "prod"})
+                for name in ("gone", "wide", "empty", "ended", "hidden", "lost")
+            },
+            "drift_far": _to({"workspace": "prod"}, {"sharing_identifier": FAR_PARTNER}),
             # For tests that leave an audience's share in disorder.
             **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(16)},
         }

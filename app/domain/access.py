@@ -33,9 +33,12 @@ ROLES = {
     "accept": ("deployer",),
     "give-back": ("deployer",),
     "deploy": ("deployer",),
+    "reconcile": ("publisher", "deployer", "approver"),
+    "remedy": ("publisher", "deployer", "approver"),
+    "judge-drift": ("approver",),
 }
 # What an admin may do in every project.
-ADMINS_TOO = {READ, "change-audience", "adopt"}
+ADMINS_TOO = {READ, "change-audience", "adopt", "judge-drift"}
 
 PERSONS_ONLY = {"approve"}
 

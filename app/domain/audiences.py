@@ -102,6 +102,20 @@ def list_known_identifiers(project: str, audience: str) -> dict[str, str | None]
     return identifiers
 
 
+def list_declared(project: str, audience: str | None, known: dict[str, str]) -> dict[str, list[str]]:
+    """As `list_identifiers`, and empty for an audience that is not declared.
+
+    A workspace that does not answer now has the identifier that is `known` of it, or its problem is raised: nobody is
+    taken for a stranger because a workspace is silent.
+    """
+    identifiers: dict[str, list[str]] = {}
+    declared = configuration.current().projects[project].audiences.get(audience or "")
+    for one in declared.recipients if declared else []:
+        places = identifiers.setdefault(_identify_known(one, known), [])
+        places += [one.workspace] if one.workspace else []
+    return identifiers
+
+
 def ensure_member(provider: str, member: Member) -> Member:
     """The member with its recipient in the provider's workspace, made if its metastore has none.
 
@@ -124,3 +138,12 @@ def _checked(provider: str, member: Member, found: recipients.Recipient) -> Memb
 
 def _identify(declared: Recipient) -> str:
     return declared.sharing_identifier or metastores.get_sharing_identifier(str(declared.workspace))
+
+
+def _identify_known(declared: Recipient, known: dict[str, str]) -> str:
+    try:
+        return _identify(declared)
+    except UpstreamProblem:
+        if declared.workspace in known:
+            return known[declared.workspace]
+        raise

@@ -22,6 +22,11 @@ def list_lacking(workspace: str, catalog: str, principals: list[str]) -> Granted
     # Somebody else's catalog may keep its grants from us; whether it is the share's is asked elsewhere.
     with suppress(UpstreamNotFound, WorkspaceRefused):
         held = grants.list_privileges(workspace, "catalog", catalog)
+    return list_lacking_of(held, principals)
+
+
+def list_lacking_of(held: dict[str, set[str]], principals: list[str]) -> Granted:
+    """The privileges that each lacks of those that are `held`, those that lack none left out."""
     lacking = {one: [] if grants.ALL in held.get(one, set()) else _minus(held.get(one, set())) for one in principals}
     return {one: privileges for one, privileges in lacking.items() if privileges}
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 
 from app import durable, settings
-from app.domain import audit_seals, catalog_watches, housekeeping, inventory
+from app.domain import audit_seals, catalog_watches, housekeeping, inventory, reconciliations
 from app.domain.audit_keys import KeyUnusable
 from app.errors import Problem
 from app.store import executor_leases as leases
@@ -32,6 +32,7 @@ PURGE_EVERY_SECONDS = 3600.0
 # A workspace that hangs holds one of them up until its time-out.
 INVENTORY_THREADS = 3
 JOIN_SECONDS = 5.0
+RECONCILE_TICK_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
@@ -69,6 +70,8 @@ def start() -> Executor:
     if process.inventory_seconds:
         for _ in range(INVENTORY_THREADS):
             _run_every(executor, min(process.inventory_seconds, inventory.TICK_SECONDS), _look_at_workspaces)
+    if process.reconcile_seconds:
+        _run_every(executor, min(process.reconcile_seconds, RECONCILE_TICK_SECONDS), _reconcile)
     return executor
 
 
@@ -157,3 +160,7 @@ def _seal(executor: Executor) -> None:
     except KeyUnusable as unusable:
         log.error("the audit trail is not sealed", reason=str(unusable))
     audit_seals.publish()
+
+
+def _reconcile(_executor: Executor) -> None:
+    reconciliations.begin_due(settings.current().reconcile_seconds)

@@ -185,6 +185,13 @@ class RecordNotActive(StateProblem):
     template = "{id} is {state}, not {needed}. Wait until it is, or name another."
 
 
+class RemedyNotOffered(StateProblem):
+    """The drift cannot be healed in this way; `advice` says how it can."""
+
+    code, title = "remedy-not-offered", "The drift has no such remedy"
+    template = "{drift} cannot be healed by {remedy}. Do this instead: {advice}."
+
+
 class WorkspaceRetiring(StateProblem):
     """The workspace is about to leave the configuration: what is under way there goes on, nothing new begins."""
 

@@ -64,10 +64,13 @@ def get(operation_id: str) -> Operation:
         return session.get_one(Operation, operation_id)
 
 
-def list_live() -> list[Operation]:
-    """Every operation that has not ended."""
+def list_live(project: str | None = None) -> list[Operation]:
+    """Every operation that has not ended, or every one of a project."""
+    statement = select(Operation).where(col(Operation.state).in_(LIVE))
+    if project is not None:
+        statement = statement.where(Operation.project == project)
     with transaction() as session:
-        return list(session.exec(select(Operation).where(col(Operation.state).in_(LIVE))))
+        return list(session.exec(statement))
 
 
 def list_live_places() -> list[tuple[str, str, list[str]]]:

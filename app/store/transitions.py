@@ -140,7 +140,11 @@ def _get(session: Session, operation_id: str) -> Operation:
 
 def _change(session: Session, changes: Changes) -> None:
     for table, record_id, values in changes:
-        record = session.get_one(table, record_id, with_for_update=True)
+        record = session.get(table, record_id, with_for_update=True)
+        if record is None:
+            # A record that the operation makes at its end comes with all of its columns.
+            session.add(table(id=record_id, **values))
+            continue
         for column, value in values.items():
             setattr(record, column, value)
         record.updated_at = now()

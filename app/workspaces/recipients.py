@@ -37,6 +37,12 @@ def list_recipients(workspace: str, *, page_size: int = 0, page_token: str | Non
         return get_page(client, RECIPIENTS, "recipients", _as_recipient, **query)
 
 
+def list_all(workspace: str) -> list[Recipient]:
+    """Every recipient that Causeway may see, a request a page; the platform's `self` is never among them."""
+    with connected(workspace, "listing recipients") as client:
+        return list(iterate(client, RECIPIENTS, "recipients", _as_recipient, max_results=0))
+
+
 def find_recipient(workspace: str, sharing_identifier: str) -> Recipient | None:
     """The recipient that is this metastore, whatever its name; the platform's own `self` for the workspace's own."""
     if sharing_identifier == metastores.get_sharing_identifier(workspace):

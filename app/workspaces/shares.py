@@ -65,6 +65,12 @@ def list_shares(workspace: str, *, page_size: int = 0, page_token: str | None = 
         return get_page(client, SHARES, "shares", _as_listed_share, max_results=page_size, page_token=page_token)
 
 
+def list_all(workspace: str) -> list[Share]:
+    """Every share that Causeway may see, without their objects, a request a page."""
+    with connected(workspace, "listing shares") as client:
+        return list(iterate(client, SHARES, "shares", _as_listed_share, max_results=0))
+
+
 def get_share(workspace: str, share: str) -> Share:
     """The share with its objects; raises `ShareNotFound`."""
     with connected(workspace, f"reading share {share}", _missing(workspace, share)) as client:

@@ -13,9 +13,11 @@ from app.store.acceptances import Acceptance
 from app.store.audience_changes import AudienceChange
 from app.store.audit_events import AuditEvent
 from app.store.deployments import Deployment
+from app.store.drifts import Drift
 from app.store.inventory import InventoryVersion
 from app.store.operations import Operation
 from app.store.publications import Publication
+from app.store.reconciliations import Reconciliation
 from app.store.records import Record
 from app.store.scoring_runs import ScoringRun
 from app.store.training_runs import TrainingRun
@@ -25,6 +27,9 @@ from tests.service_process import Service
 SHARED: dict[str, Any] = {"project": "bikes", "created_by": ALICE, "workspace": "dev"}
 MODEL = {"model": "main.bikes.demand", "version": 1}
 SHARE = {"audience": "azure", "share": "causeway_bikes_azure"}
+AT = datetime(2026, 11, 26, tzinfo=UTC)
+TOLD = dict.fromkeys(("object_kind", "object_name", "wanted", "found", "advice", "reconciliation_id"), "x")
+DRIFT = {**TOLD, "drift_kind": "share-gone", "severity": "HIGH", "state": "OPEN", "known_since": AT, "seen_at": AT}
 RECORDS: list[tuple[str, type[Record], dict[str, Any]]] = [
     ("train", TrainingRun, {"id": "trn_bikes", **MODEL}),
     ("publish", Publication, {"id": "pub_bikes", **MODEL, **SHARE, "published_model": "c.s.demand"}),
@@ -36,6 +41,8 @@ RECORDS: list[tuple[str, type[Record], dict[str, Any]]] = [
     ("change-audience", AudienceChange, {"id": "auc_bikes", **SHARE}),
     ("score", ScoringRun, {"id": "scr_bikes", **MODEL, "input_path": "/x", "output_path": "/y"}),
     ("deploy", Deployment, {"id": "dep_bikes", **MODEL, "endpoint": "bikes-demand", "served_entity": "demand-v1"}),
+    ("reconcile", Reconciliation, {"id": "rec_bikes"}),
+    ("remedy", Drift, {"id": "drf_bikes", **DRIFT}),
 ]
 PATH = {
     "workspace": "prod",
@@ -52,6 +59,8 @@ PATH = {
     "deployment_id": "dep_bikes",
     "audience_change_id": "auc_bikes",
     "adoption_id": "ado_bikes",
+    "reconciliation_id": "rec_bikes",
+    "drift_id": "drf_bikes",
     "operation_id": "op_train",
 }
 QUERY = {
@@ -90,9 +99,13 @@ OWN: dict[str, dict[str, Any]] = {
         "model": "causeway_trains_azure.trains.delay",
         "version": 1,
     },
+    "/v1/reconciliations": {},
 }
-# Another project's name in the body, where the path is of both.
-NAMED = {"/v1/workspaces/{workspace}:check": {"project": "bikes"}}
+# What the body must say beside the path: another project's name, where the path is of both, or what to do with it.
+NAMED = {
+    "/v1/workspaces/{workspace}:check": {"project": "bikes"},
+    "/v1/drifts/{drift_id}/remedies": {"remedy": "put-back"},
+}
 # Not for a project, and no work: who gets what of the trail is tested in test_audit_trail.py.
 OF_THE_TRAIL = {"/v1/audit-events:verify", "/v1/audit-events:export"}
 STRANGE: dict[str, dict[str, Any]] = {
@@ -106,6 +119,7 @@ STRANGE: dict[str, dict[str, Any]] = {
     "/v1/acceptances": {"catalog": "causeway_bikes_azure"},
     "/v1/scoring-runs": {"model": "main.bikes.demand"},
     "/v1/deployments": {"endpoint": "bikes-demand", "model": "causeway_bikes_azure.bikes.demand"},
+    "/v1/reconciliations": {},
 }
 
 
@@ -115,7 +129,9 @@ def bob(service: Service) -> httpx.Client:
     connection.connect(f"sqlite:///{service.folder / 'data' / 'causeway.sqlite'}")
     try:
         for kind, table, columns in RECORDS:
-            record = table(operation_id=f"op_{kind}", **SHARED, **columns)
+            # A reconciliation is not of one workspace.
+            shared = {name: value for name, value in SHARED.items() if name in table.model_fields}
+            record = table(operation_id=f"op_{kind}", **shared, **columns)
             operation = Operation(
                 id=f"op_{kind}",
                 kind=kind,
@@ -183,7 +199,9 @@ def test_what_belongs_to_another_project_cannot_be_removed(bob: httpx.Client, pa
 
 @pytest.mark.parametrize("path", [path for path in calls("post") if "{" in path])
 def test_nothing_of_another_project_can_be_asked_or_stopped(bob: httpx.Client, path: str) -> None:
-    answer = bob.post(path.format(**PATH), json=NAMED.get(path, {}))
+    body = NAMED.get(path.removesuffix(":plan"), {})
+
+    answer = bob.post(path.format(**PATH), json=body, headers={"Idempotency-Key": path})
 
     assert refused(answer), answer.text
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from databricks.sdk.service.catalog import PermissionsChange, Privilege
 
 from tests.crashing import Point
 from tests.journeys.mortal_services import RIDES, MortalService, MortalWorld
@@ -25,7 +26,7 @@ from tests.two_workspaces import ALICE
 DEADLINE_SECONDS = 120
 # What differs from passage to passage, in the order in which it is recognised.
 PATTERNS = (
-    (r"\b(op|pub|acc|auc|dep|trn|scr)_[a-z2-7]{26}", r"<\1>"),
+    (r"\b(op|pub|acc|auc|dep|trn|scr|rec|drf)_[a-z2-7]{26}", r"<\1>"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?", "<time>"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
     (r"[0-9a-f]{64}", "<digest>"),
@@ -192,6 +193,20 @@ def _change_audience(passage: Passage) -> str:
     return passage.ask("POST", "/v1/audience-changes", body)
 
 
+def _reconcile(passage: Passage) -> str:
+    """After somebody took the runner's right to the catalog."""
+    admin, runner = passage.world.sandbox.client("prod"), passage.world.grants["PROD_RUNNER_bikes"]
+    change = PermissionsChange(principal=runner, remove=[Privilege.EXECUTE])
+    admin.grants.update("catalog", f"causeway_bikes_{passage.audience}", changes=[change])
+    return passage.ask("POST", "/v1/reconciliations", {"project": "bikes", "workspace": "prod"})
+
+
+def _remedy(passage: Passage) -> str:
+    drifts = passage.get(passage.operations["reconcile"]["resource"]["url"])["drifts"]
+    (found,) = [one for one in drifts if one["object"]["name"] == f"causeway_bikes_{passage.audience}"]
+    return passage.ask("POST", f"/v1/drifts/{found['id']}/remedies", {"remedy": "put-back"})
+
+
 def _train(passage: Passage) -> str:
     asked = {"data": RIDES, "target": "bikers", "exclude": ["casual", "registered"], "model": passage.model}
     effort = {"max_trials": 2, "learners": ["lgbm"]}
@@ -233,6 +248,8 @@ STORIES = {
         {
             "publish": _publish,
             "accept": _accept,
+            "reconcile": _reconcile,
+            "remedy": _remedy,
             "give-back": _give_back,
             "change-audience": _change_audience,
             "withdraw": _withdraw,

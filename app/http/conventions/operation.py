@@ -18,6 +18,8 @@ COLLECTIONS = {
     "acceptance": "acceptances",
     "scoring_run": "scoring-runs",
     "deployment": "deployments",
+    "reconciliation": "reconciliations",
+    "drift": "drifts",
 }
 
 

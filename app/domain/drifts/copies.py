@@ -1,0 +1,200 @@
+"""Drift of vetted copies: one that was promised is gone, and one that nobody vetted lies where only copies may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.domain import copies, publications, shareable_catalogs
+from app.domain.access import Caller
+from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, Finding, PlainChanges, Remedy, drift
+from app.domain.drifts.looks import Look
+from app.domain.operations import QUEUE, Key, Operation
+from app.domain.workflows import Work
+from app.errors import CatalogNotFound, ModelNotFound, WorkspaceRefused
+from app.store import records as store
+from app.store.drifts import Drift
+from app.store.publications import Publication
+from app.workspaces import catalogs, grants, models
+from app.workspaces.models import ModelVersion
+
+WITHDRAWN = "WITHDRAWN"
+
+
+def _publish_again(caller: Caller, key: Key, drift: Drift) -> Operation:
+    one = store.get(Publication, str(drift.record_id))
+    publishing = publications.make(caller, one.project, one.workspace, one.model, one.version, one.audience)
+    return publications.begin(caller, key, publishing, None, QUEUE)
+
+
+def _end_publication(drift: Drift, _work: Work) -> PlainChanges:
+    """The promise is over; who asks reads why."""
+    one = store.get(Publication, str(drift.record_id))
+    cause = {"ended_by": {"drift": drift.id, "cause": drift.found}}
+    return [(Publication.kind, one.id, {"state": WITHDRAWN, "outcome": {**one.outcome, **cause}})]
+
+
+def _delete_version(drift: Drift, _work: Work) -> None:
+    copies.remove_unpromised(drift.workspace, **drift.target)
+
+
+def _revoke(drift: Drift, _work: Work) -> None:
+    target = drift.target
+    held_by = (target["principal"], target["rights"])
+    grants.remove_privileges(drift.workspace, "catalog", target["catalog"], *held_by)
+    grants.remove_privileges(drift.workspace, "schema", target["schema"], *held_by)
+
+
+@drift(
+    "version-gone",
+    HIGH,
+    "model version",
+    put_back=Remedy(
+        "Publish the same version again: copied, proved and shared anew, as a further version of the copy. "
+        "The publication that lost its copy ends as WITHDRAWN.",
+        "publish",
+        _end_publication,
+        _publish_again,
+    ),
+    accept=Remedy(
+        "Take it for withdrawn: the publication ends as WITHDRAWN, with this as its cause.",
+        "withdraw",
+        _end_publication,
+    ),
+)
+def find_gone(look: Look) -> Iterator[Finding]:
+    """The copy that a publication promises was deleted: its consumers have lost it."""
+    for one in look.promises.publications:
+        if _is_hidden(look, one.published_model):
+            continue
+        if one.published_version not in {found.version for found in _list_versions(look, one.published_model)}:
+            yield Finding(
+                object_name=f"{one.published_model} version {one.published_version}",
+                detail=one.id,
+                wanted=f"The vetted copy of {one.model} version {one.version}, digest {one.digest}.",
+                found="There is no such version.",
+                record=("publication", one.id),
+                marks=frozenset({one.id, f"model {one.published_model}"}),
+            )
+
+
+@drift(
+    "version-unvetted",
+    CRITICAL,
+    "model version",
+    put_back=Remedy(
+        "Delete the version for good; nobody who reads the share sees it any more.", JUDGE, _delete_version
+    ),
+)
+def find_unvetted(look: Look) -> Iterator[Finding]:
+    """A version without a publication, where every version is seen by an audience: nothing is worse.
+
+    Causeway's own copies come before their publications: those that an operation is making are no drift. Nobody
+    else's are excused by that.
+    """
+    vetted = {(one.published_model, one.published_version) for one in look.promises.publications}
+    for schema in _list_schemas(look):
+        for model in _list_models(look, schema):
+            for version in [] if _is_hidden(look, model) else _list_versions(look, model):
+                if (model, version.version) not in vetted:
+                    is_own = version.created_by == look.control
+                    yield Finding(
+                        object_name=f"{model} version {version.version}",
+                        wanted=f"Only vetted copies lie in {schema}.",
+                        found=f"{version.created_by or 'Somebody'} made it, and no publication vouches for it.",
+                        marks=frozenset({f"model {model}"}) if is_own else frozenset(),
+                        target=_name_copy(look, model, version.version),
+                        advice="Delete it by the remedy; then find out how its maker could write there.",
+                    )
+
+
+@drift("model-hidden", HIGH, "model")
+def find_hidden(look: Look) -> Iterator[Finding]:
+    """Causeway may not read a model among its own vetted copies: nobody knows what its readers are shown."""
+    for schema in _list_schemas(look):
+        promised = {
+            one.published_model for one in look.promises.publications if one.published_model.startswith(f"{schema}.")
+        }
+        for model in sorted({*_list_models(look, schema), *promised}):
+            if _is_hidden(look, model):
+                yield Finding(
+                    object_name=model,
+                    wanted=f"A model that {look.control} owns.",
+                    found="The workspace refuses it to Causeway: it belongs to somebody else.",
+                    advice=f"Have model {model} given to {look.control}.",
+                )
+
+
+@drift(
+    "writer-unknown",
+    HIGH,
+    "grant",
+    put_back=Remedy("Revoke these rights on the schema of vetted copies and on its catalog.", JUDGE, _revoke),
+)
+def find_writers(look: Look) -> Iterator[Finding]:
+    """Somebody beside Causeway could make versions where only vetted copies may lie."""
+    for schema in _list_schemas(look):
+        writers = look.ask(shareable_catalogs.list_other_writers, look.workspace, schema, control=look.control)
+        for one in writers:
+            owns = one.rights == [shareable_catalogs.OWNER]
+            rights = {"principal": one.principal, "rights": one.rights}
+            yield Finding(
+                object_name=schema,
+                detail=f"{one.principal} {one.place}",
+                wanted=f"Nobody but {look.control} may write in {schema}.",
+                found=f"{one.principal} {'owns' if owns else 'holds ' + ', '.join(one.rights) + ' on'} {one.place}.",
+                remedies=frozenset() if owns else None,
+                target={"catalog": look.shareable_catalog, "schema": schema, **rights},
+                advice=f"Have {one.place} given to {look.control}." if owns else "Apply the remedy.",
+            )
+
+
+def _name_copy(look: Look, model: str, version: int) -> dict[str, Any]:
+    _, share, last = model.split(".")
+    return {"share": share, "model": model, "shared_as": f"{look.project}.{last}", "version": version}
+
+
+def _list_schemas(look: Look) -> list[str]:
+    """Where the project's vetted copies lie: a schema for each audience for which something was ever published."""
+    catalog = look.shareable_catalog
+    if catalog is None:
+        return []
+    there = look.ask(_read_schemas, look.workspace, catalog)
+    return [f"{catalog}.{share}" for share in sorted(look.share_names) if share in there]
+
+
+def _list_models(look: Look, schema: str) -> list[str]:
+    return look.ask(_read_models, look.workspace, schema)
+
+
+def _list_versions(look: Look, model: str) -> list[ModelVersion]:
+    return look.ask(_read_versions, look.workspace, model)
+
+
+def _is_hidden(look: Look, model: str) -> bool:
+    try:
+        _list_versions(look, model)
+    except WorkspaceRefused:
+        return True
+    return False
+
+
+def _read_schemas(workspace: str, catalog: str) -> list[str]:
+    try:
+        return catalogs.list_schemas(workspace, catalog)
+    except CatalogNotFound:
+        return []
+
+
+def _read_models(workspace: str, schema: str) -> list[str]:
+    try:
+        return [one.name for one in models.iterate_models(workspace, schema)]
+    except ModelNotFound:
+        return []
+
+
+def _read_versions(workspace: str, model: str) -> list[ModelVersion]:
+    try:
+        return list(models.iterate_versions(workspace, model))
+    except ModelNotFound:
+        return []

@@ -1,0 +1,111 @@
+"""One look at one workspace: what our records promise there, and the answers of the workspace, each asked for once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
+
+from app import configuration
+from app.configuration import share_name
+from app.errors import Problem
+from app.store import operations
+from app.store import records as store
+from app.store.acceptances import Acceptance
+from app.store.audience_changes import AudienceChange
+from app.store.deployments import Deployment
+from app.store.publications import Publication
+from app.workspaces import identities
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+Promise = Publication | Acceptance | Deployment
+Changing = Promise | AudienceChange
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What our records promise in a workspace now. `moving` are the marks of what operations are changing."""
+
+    publications: list[Publication]
+    acceptances: list[Acceptance]
+    deployments: list[Deployment]
+    moving: frozenset[str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is promised there."""
+        return not (self.publications or self.acceptances or self.deployments)
+
+    @property
+    def marked(self) -> dict[str, frozenset[str]]:
+        """Each promise with all that it touches."""
+        records: list[Promise] = [*self.publications, *self.acceptances, *self.deployments]
+        return {one.id: mark(one) for one in records}
+
+
+def promised(project: str, workspace: str) -> Promises:
+    """What is promised by active records; what is under way has been promised by nobody yet."""
+    live = {one.resource_id for one in operations.list_live(project)}
+    place = {"project": project, "workspace": workspace}
+    tables: tuple[type[Any], ...] = (Publication, Acceptance, Deployment)
+    changing_too: tuple[type[Any], ...] = (*tables, AudienceChange)
+    pending = [one for table in changing_too for one in store.list_all(table, state="PENDING", **place)]
+    active: list[Any] = [store.list_all(table, state="ACTIVE", **place) for table in tables]
+    changing = [*pending, *(one for found in active for one in found if one.id in live)]
+    return Promises(active[0], active[1], active[2], frozenset().union(*map(mark, changing)))
+
+
+def mark(record: Changing) -> frozenset[str]:
+    """What the record touches: itself, and the names that an operation on it changes."""
+    if isinstance(record, Publication):
+        return frozenset({record.id, f"share {record.share}", f"model {record.published_model}"})
+    if isinstance(record, AudienceChange):
+        return frozenset({record.id, f"share {record.share}"})
+    if isinstance(record, Acceptance):
+        return frozenset({record.id, f"catalog {record.catalog}"})
+    return frozenset({record.id, f"endpoint {record.endpoint}"})
+
+
+@dataclass
+class Look:
+    """What finders work with. Each question to the workspace is asked once, and a problem is an answer, too."""
+
+    project: str
+    workspace: str
+    promises: Promises
+    _answers: dict[Any, Any] = field(default_factory=dict)
+
+    def ask(self, function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+        """The answer to this question, the same all through the look; raises its problem each time."""
+        key = (function, args, tuple(kwargs.items()))
+        if key not in self._answers:
+            try:
+                self._answers[key] = function(*args, **kwargs)
+            except Problem as problem:
+                self._answers[key] = problem
+        answer = self._answers[key]
+        if isinstance(answer, Problem):
+            raise answer
+        return answer  # type: ignore[no-any-return]
+
+    @property
+    def control(self) -> str:
+        """As whom the workspace knows Causeway."""
+        return self.ask(identities.get_control, self.workspace)
+
+    @property
+    def shareable_catalog(self) -> str | None:
+        """The workspace's catalog of vetted copies, if it is to have one."""
+        return configuration.current().workspaces[self.workspace].shareable_catalog
+
+    @property
+    def may_publish(self) -> bool:
+        """Whether the project could have something shared from there."""
+        return self.shareable_catalog is not None and bool(self.share_names)
+
+    @property
+    def share_names(self) -> dict[str, str]:
+        """The share of each of the project's audiences, with the audience."""
+        audiences = configuration.current().projects[self.project].audiences
+        return {share_name(self.project, audience): audience for audience in audiences}

@@ -1,0 +1,31 @@
+"""Who is to read a share, who was let in, and who is known at all? What the kinds of drift of shares ask."""
+
+from __future__ import annotations
+
+from app.domain import audiences, standings
+from app.domain.drifts.looks import Look
+from app.workspaces import metastores, recipients
+
+
+def list_known(look: Look) -> dict[str, str]:
+    """The name of each recipient that Causeway sees, by one list; the workspace's own metastore is `self`."""
+    own = look.ask(metastores.get_sharing_identifier, look.workspace)
+    found = look.ask(recipients.list_all, look.workspace)
+    known = {one.sharing_identifier: one.name for one in found if one.sharing_identifier is not None}
+    return {**known, own: recipients.SELF}
+
+
+def list_let_in(look: Look, share: str) -> set[str]:
+    """The sharing identifiers that Causeway ever let read the share."""
+    audience = look.share_names.get(share)
+    return look.ask(standings.list_let_in, look.project, look.workspace, audience) if audience else set()
+
+
+def list_declared(look: Look, share: str) -> dict[str, list[str]]:
+    """The metastores that the share's audience declares, each with its workspaces.
+
+    Of a workspace that does not answer, what was known when it was let in.
+    """
+    told = [one for record in look.promises.publications for one in record.outcome["recipients"]]
+    known = {place: str(one["sharing_identifier"]) for one in told for place in one.get("workspaces", [])}
+    return audiences.list_declared(look.project, look.share_names.get(share), known)

@@ -1,0 +1,222 @@
+"""Drift of shares: gone, somebody else's, out of reach, resting on a person; and what lies in them that should not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from app.domain import ownership
+from app.domain.drifts import members
+from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, MEDIUM, Finding, Remedy, drift
+from app.domain.drifts.looks import Look
+from app.domain.workflows import Work
+from app.errors import WorkspaceRefused
+from app.store.drifts import Drift
+from app.store.publications import Publication
+from app.workspaces import identities, shares
+from app.workspaces.shares import Share, SharedObject
+
+MODEL = "MODEL"
+
+
+def list_promised(look: Look) -> dict[str, list[Publication]]:
+    """The publications that promise something in each share."""
+    promised: dict[str, list[Publication]] = defaultdict(list)
+    for one in look.promises.publications:
+        promised[one.share].append(one)
+    return promised
+
+
+def find_share(look: Look, share: str) -> Share | None:
+    """The share with its objects, or None when it is gone; raises `WorkspaceRefused` when it is hidden from us."""
+    return look.ask(shares.find_share, look.workspace, share)
+
+
+def iterate_own(look: Look) -> Iterator[tuple[Share, list[Publication]]]:
+    """Every share of the project that is there, ours and readable, also one in which nothing is promised any more."""
+    listed = {one.name for one in look.ask(shares.list_all, look.workspace)}
+    promised = list_promised(look)
+    for name in sorted({*promised, *(listed & set(look.share_names))}):
+        try:
+            found = find_share(look, name)
+        except WorkspaceRefused:
+            continue
+        if found is not None and is_own(look, found):
+            yield found, promised.get(name, [])
+
+
+def is_own(look: Look, share: Share) -> bool:
+    """Whether Causeway made it, or an admin adopted it."""
+    own = identities.is_own(look.workspace, share.created_by, share.owner)
+    return own or look.ask(ownership.is_adopted, look.workspace, "share", share.name)
+
+
+def is_person(identity: str | None) -> bool:
+    """Whether it is a user's name; service principals are known by application ids, groups by names [DOC]."""
+    return identity is not None and "@" in identity
+
+
+def _put_share_back(drift: Drift, _work: Work) -> None:
+    place, share = drift.workspace, drift.object_name
+    ownership.ensure_share(place, share, comment=drift.target["comment"])
+    for model, shared_as in drift.target["models"].items():
+        shares.ensure_model(place, share, model, shared_as=shared_as)
+    for reader in drift.target["readers"]:
+        shares.ensure_reader(place, share, reader)
+
+
+def _put_model_back(drift: Drift, _work: Work) -> None:
+    target = drift.target
+    shares.ensure_model(drift.workspace, target["share"], target["model"], shared_as=target["shared_as"])
+
+
+def _take_model_out(drift: Drift, _work: Work) -> None:
+    shares.remove_model(drift.workspace, drift.target["share"], drift.target["model"])
+
+
+@drift(
+    "share-gone",
+    HIGH,
+    "share",
+    put_back=Remedy(
+        "Make the share again with the models, recipients and rights that it had.", "publish", _put_share_back
+    ),
+)
+def find_gone(look: Look) -> Iterator[Finding]:
+    """A share in which something is promised is not there: its consumers see nothing any more."""
+    for name, publications in list_promised(look).items():
+        if _is_hidden(look, name) or find_share(look, name) is not None:
+            continue
+        one = publications[0]
+        known, let_in = members.list_known(look), members.list_let_in(look, name)
+        readers = [known[one] for one in members.list_declared(look, name) if one in let_in and one in known]
+        yield Finding(
+            object_name=name,
+            wanted=f"A share with {len({record.published_model for record in publications})} model(s).",
+            found="There is no share of this name.",
+            record=("publication", one.id),
+            marks=frozenset({f"share {name}"}),
+            target={
+                "comment": f"Made by Causeway for audience {one.audience} of project {look.project}.",
+                "models": {record.published_model: record.outcome["shared_as"] for record in publications},
+                "readers": readers,
+            },
+        )
+
+
+@drift("share-foreign", CRITICAL, "share")
+def find_foreign(look: Look) -> Iterator[Finding]:
+    """A share of our name that somebody else made: consumers take what lies in it for ours."""
+    for name in list_promised(look):
+        found = None if _is_hidden(look, name) else find_share(look, name)
+        if found is not None and not is_own(look, found):
+            yield Finding(
+                object_name=name,
+                wanted="A share that Causeway made.",
+                found=f"The share was made by {found.created_by or found.owner}.",
+                marks=frozenset({f"share {name}"}),
+                advice="Find out who made it. Have it dropped, and put back what was there; or have an admin adopt it.",
+            )
+
+
+@drift("share-hidden", HIGH, "share")
+def find_hidden(look: Look) -> Iterator[Finding]:
+    """A share that is there and that Causeway may not even read: it belongs to somebody else now."""
+    for name in list_promised(look):
+        if _is_hidden(look, name):
+            yield Finding(
+                object_name=name,
+                wanted=f"A share that {look.control} owns, or may at least read.",
+                found="The workspace refuses it to Causeway: somebody gave it to another owner.",
+                advice=f"Have its owner give share {name} back to {look.control}, or grant it USE_SHARE.",
+            )
+
+
+@drift("share-owner-person", MEDIUM, "share")
+def find_owned_by_person(look: Look) -> Iterator[Finding]:
+    """What recipients may read is decided by the owner's rights: a person who leaves takes the share along."""
+    for share, _ in iterate_own(look):
+        if is_person(share.owner):
+            yield Finding(
+                object_name=share.name,
+                wanted="An owner that does not leave: a service principal or a group.",
+                found=f"{share.owner} owns it: this share stops when {share.owner} loses a right to what is in it.",
+                detail=str(share.owner),
+                advice=f"Have {share.owner} or an admin give share {share.name} to {look.control} or to a group.",
+            )
+
+
+@drift("share-object-denied", HIGH, "shared object")
+def find_denied(look: Look) -> Iterator[Finding]:
+    """The share's owner lost its right to an object: consumers are told that it does not exist."""
+    for share, _ in iterate_own(look):
+        for item in share.objects or []:
+            if not item.active:
+                yield Finding(
+                    object_name=item.name,
+                    detail=share.name,
+                    wanted=f"{item.name} is seen by the readers of share {share.name}.",
+                    found=f"Its status is PERMISSION_DENIED: {share.owner} has lost its right to it.",
+                    marks=frozenset({f"model {item.name.lower()}"}),
+                    advice=f"Have USE_CATALOG, USE_SCHEMA and EXECUTE on {item.name} granted to {share.owner}.",
+                )
+
+
+@drift(
+    "share-object-missing",
+    HIGH,
+    "shared object",
+    put_back=Remedy(
+        "Put the model into the share again, under the name that consumers know.", "publish", _put_model_back
+    ),
+)
+def find_missing(look: Look) -> Iterator[Finding]:
+    """A model with promised versions is not in its share."""
+    for share, publications in iterate_own(look):
+        held = {item.name.lower() for item in share.objects or []}
+        for model, record in {one.published_model: one for one in publications}.items():
+            if model.lower() not in held:
+                yield Finding(
+                    object_name=model,
+                    detail=share.name,
+                    wanted=f"{model} is in share {share.name} as {record.outcome['shared_as']}.",
+                    found="The share does not hold it.",
+                    record=("publication", record.id),
+                    marks=frozenset({f"model {model}"}),
+                    target={"share": share.name, "model": model, "shared_as": record.outcome["shared_as"]},
+                )
+
+
+@drift(
+    "share-object-foreign",
+    CRITICAL,
+    "shared object",
+    put_back=Remedy("Take it out of the share; the object itself stays where it is.", JUDGE, _take_model_out),
+)
+def find_unexpected(look: Look) -> Iterator[Finding]:
+    """Something that nobody published lies in the share, and all its readers see it."""
+    for share, publications in iterate_own(look):
+        for item in share.objects or []:
+            if not _belongs(look, share, publications, item):
+                yield Finding(
+                    object_name=item.name,
+                    detail=share.name,
+                    wanted=f"Share {share.name} holds vetted copies of the project and what was published beside them.",
+                    found=f"It also holds {item.kind.lower()} {item.name}, which nobody published.",
+                    remedies=None if item.kind == MODEL else frozenset(),
+                    target={"share": share.name, "model": item.name},
+                    advice="Apply the remedy." if item.kind == MODEL else f"Have it removed from share {share.name}.",
+                )
+
+
+def _belongs(look: Look, share: Share, publications: list[Publication], item: SharedObject) -> bool:
+    named = {one.published_model.lower() for one in publications}
+    return item.name.lower() in named or item.name.lower().startswith(f"{look.shareable_catalog}.{share.name}.")
+
+
+def _is_hidden(look: Look, name: str) -> bool:
+    try:
+        find_share(look, name)
+    except WorkspaceRefused:
+        return True
+    return False

@@ -1,0 +1,163 @@
+"""Reconciling: what Causeway promised is held against what the workspaces say now. It changes and locks nothing."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from app import configuration, durable
+from app.configuration import RETIRING
+from app.domain import access, audit, operations, records
+from app.domain.access import Caller, check
+from app.domain.drifts import KINDS, Finding, Kind, Look, Promises, promised
+from app.domain.drifts.kinds import make_id
+from app.domain.operations import Key, Operation, start
+from app.domain.workflows import Outcome, Work, register
+from app.errors import Problem, WorkspaceNotFound
+from app.store import drifts as store
+from app.store.drifts import Drift
+from app.store.reconciliations import Reconciliation as Reconciliation
+from app.workspaces import identities
+
+ACTION = "reconcile"
+# Whose the scheduled ones are: no person and no service account can have this name.
+CAUSEWAY = Caller("causeway")
+KNOWN, UNKNOWN = "KNOWN", "UNKNOWN"
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """A reconciliation, and the drift that it found as it stands now."""
+
+    record: Reconciliation
+    drifts: list[Drift]
+
+
+def begin(caller: Caller, key: Key, project: str, workspace: str | None) -> Operation:
+    """Accept a look at all workspaces of the project that take new work, or at one of them."""
+    check(caller, ACTION, project)
+    if workspace is not None and workspace not in access.list_places(project):
+        raise WorkspaceNotFound(workspace=workspace)
+    return _start(caller, key, project, [workspace] if workspace is not None else _list_active(project))
+
+
+def begin_due(every_seconds: float) -> None:
+    """Start the reconciliation of each project whose turn has come and that nobody has started.
+
+    A turn is a stretch of time, and its operation's id is made of project and turn: of many workers one starts it.
+    """
+    for project in configuration.current().projects:
+        # Not all at once: each project's turns begin at a moment of its own.
+        offset = zlib.crc32(project.encode()) % max(1, round(every_seconds))
+        turn = {"project": project, "turn": int((time.time() + offset) // every_seconds)}
+        key = operations.make_key(CAUSEWAY, "POST", "/v1/reconciliations", f"{project}/{turn['turn']}", turn)
+        try:
+            if operations.find_replay(key) is None:
+                _start(CAUSEWAY, key, project, _list_active(project))
+        except Problem as problem:
+            log.warning("a scheduled reconciliation did not start", project=project, reason=problem.detail)
+
+
+def get(caller: Caller, reconciliation_id: str) -> Reconciled:
+    """The reconciliation with its drift, in two queries; raises `RecordNotFound`."""
+    record = records.get(caller, Reconciliation, reconciliation_id)
+    return Reconciled(record, store.list_found(record.outcome.get("drifts", [])))
+
+
+@register(ACTION, Reconciliation)
+async def reconcile(work: Work) -> Outcome:
+    """Look at one workspace after the other; one that does not answer is UNKNOWN, and what was known of it stays."""
+    parts, found = [], dict[str, str]()
+    for workspace in work.request["workspaces"]:
+        try:
+            part = await durable.step(f"compare {workspace}", compare, work, workspace)
+        except Problem as problem:
+            parts.append({"workspace": workspace, "state": UNKNOWN, "problem": problem.as_dict(), "new": 0})
+            continue
+        found |= part["found"]
+        parts.append({"workspace": workspace, "state": KNOWN, "problem": None, "new": part["new"]})
+    counts = dict(Counter(found.values()))
+    return Outcome({"state": "SUCCEEDED", "outcome": {"parts": parts, "counts": counts, "drifts": sorted(found)}})
+
+
+def compare(work: Work, workspace: str) -> dict[str, Any]:
+    """Look at the workspace and keep what differs; answers `{found: {drift: severity}, new}`.
+
+    Whether the workspace answers at all is asked first: refused as a whole, it would look as if everything were gone.
+    Records are read before and after the look, and what changed meanwhile, or is being changed, is no drift. Nothing
+    here waits for a share to be seen elsewhere: each promise is looked for where it is kept, which is seen at once.
+    """
+    looked_at = datetime.now(UTC)
+    before = promised(work.project, workspace)
+    look = Look(work.project, workspace, before)
+    if before.is_empty and not look.may_publish:
+        found = []
+    else:
+        identities.check_reachable(workspace)
+        found = [(kind, finding) for kind in KINDS.values() for finding in kind.find(look)]
+    moved = _list_moved(before, promised(work.project, workspace))
+    rows = [_row(work, workspace, looked_at, *one) for one in found if not moved & one[1].marks]
+    new = store.replace(work.project, workspace, looked_at, rows, [_event(work, row) for row in rows])
+    return {"found": {row.id: row.severity for row in rows}, "new": new}
+
+
+def _start(caller: Caller, key: Key, project: str, workspaces: list[str]) -> Operation:
+    record = Reconciliation(
+        id=key.record_id("rec"),
+        project=project,
+        operation_id=key.operation_id,
+        created_by=caller.principal,
+        workspaces=workspaces,
+    )
+    return start(reconcile, key, caller, project, {"workspaces": workspaces}, record, workspaces=workspaces)
+
+
+def _list_active(project: str) -> list[str]:
+    known = configuration.current().workspaces
+    return [one for one in access.list_places(project) if one in known and known[one].state != RETIRING]
+
+
+def _list_moved(before: Promises, after: Promises) -> frozenset[str]:
+    """The marks of all that an operation changed during the look, or was changing at either end of it."""
+    first, last = before.marked, after.marked
+    changed = (marks for one, marks in {**first, **last}.items() if (one in first) != (one in last))
+    return frozenset().union(before.moving, after.moving, *changed)
+
+
+def _row(work: Work, workspace: str, looked_at: datetime, kind: Kind, finding: Finding) -> Drift:
+    offered = kind.remedies if finding.remedies is None else kind.remedies.keys() & finding.remedies
+    record_kind, record_id = finding.record or (None, None)
+    return Drift(
+        id=make_id(work.project, workspace, kind.code, finding),
+        project=work.project,
+        operation_id=work.id,
+        state=store.OPEN,
+        created_by=work.principal,
+        drift_kind=kind.code,
+        severity=kind.severity,
+        workspace=workspace,
+        object_kind=kind.object_kind,
+        object_name=finding.object_name,
+        wanted=finding.wanted,
+        found=finding.found,
+        advice=finding.advice,
+        record_kind=record_kind,
+        record_id=record_id,
+        remedies=sorted(offered, reverse=True),
+        target=finding.target,
+        reconciliation_id=work.resource_id,
+        known_since=looked_at,
+        seen_at=looked_at,
+    )
+
+
+def _event(work: Work, row: Drift) -> Any:
+    told = {"kind": row.drift_kind, "severity": row.severity, "object": row.object_name, "found": row.found}
+    return audit.event(work.principal, "drift found", row.project, row.id, work.id, **told)

@@ -1,0 +1,90 @@
+"""Drift: where a workspace is not as it should be, one row for each difference however often it is found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON
+from sqlmodel import Field, col, or_, select
+
+from app.store.audit_events import AuditEvent, append
+from app.store.database import UtcDateTime, reading, repeatable, transaction
+from app.store.records import Record
+
+OPEN, GONE, REMEDIED = "OPEN", "GONE", "REMEDIED"
+
+
+class Drift(Record, table=True):
+    """A difference; states OPEN, GONE (a later look did not find it), REMEDIED. `target` is what remedies need.
+
+    `operation_id` found it first, at `known_since`; `reconciliation_id` found it last; it is told as of `seen_at`.
+    """
+
+    __tablename__ = "drifts"
+    kind: ClassVar[str] = "drift"
+
+    drift_kind: str
+    severity: str = Field(index=True)
+    workspace: str
+    object_kind: str
+    object_name: str
+    wanted: str
+    found: str
+    advice: str
+    record_kind: str | None = None
+    record_id: str | None = None
+    remedies: list[str] = Field(default_factory=list, sa_type=JSON)
+    target: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    reconciliation_id: str
+    known_since: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+# What stays as it was when the same difference is found again, and when it is found again after it was over.
+LASTING_PAST_THE_END = {"id", "created_at"}
+LASTING = {*LASTING_PAST_THE_END, "created_by", "operation_id", "known_since", "state"}
+
+
+@repeatable
+def replace(project: str, workspace: str, looked_at: datetime, found: list[Drift], events: list[AuditEvent]) -> int:
+    """Put what a look at the workspace found in the place of what was open there; answers how many are new.
+
+    `events` go with `found`, one for each, and are written for new ones. A row that somebody told later than
+    `looked_at` stays as it is; so a look that ends late, or that is written twice, spoils nothing.
+    """
+    told = dict(zip([one.id for one in found], events, strict=True))
+    new = 0
+    with transaction() as session:
+        mine = select(Drift).where(Drift.project == project, Drift.workspace == workspace).with_for_update()
+        rows = session.exec(mine.where(or_(col(Drift.state) == OPEN, col(Drift.id).in_(list(told)))))
+        known = {row.id: row for row in rows}
+        for one in found:
+            row = known.pop(one.id, None)
+            if row is not None and row.seen_at > looked_at:
+                continue
+            if row is None or row.state != OPEN:
+                append(session, told[one.id])
+            if row is None:
+                session.add(one)
+            else:
+                _tell(row, one)
+            # Not "was added now": a step that runs again after a crash would count none.
+            new += (row or one).operation_id == one.operation_id
+        for row in known.values():
+            if row.state == OPEN and row.seen_at <= looked_at:
+                row.state, row.seen_at, row.updated_at = GONE, looked_at, looked_at
+    return new
+
+
+def list_found(drift_ids: list[str]) -> list[Drift]:
+    """The rows of these ids, by workspace and kind, in one query."""
+    statement = select(Drift).where(col(Drift.id).in_(drift_ids))
+    with reading() as session:
+        return list(session.exec(statement.order_by(col(Drift.workspace), col(Drift.drift_kind), col(Drift.id))))
+
+
+def _tell(row: Drift, one: Drift) -> None:
+    lasting = LASTING if row.state == OPEN else LASTING_PAST_THE_END
+    for column, value in one.model_dump(exclude=lasting).items():
+        setattr(row, column, value)
