@@ -49,17 +49,25 @@ def list_other_writers(
     catalog, control = get(workspace), control or identities.get_control(workspace)
     belongs = {catalog: owners.get_owner(workspace, "catalog", catalog, timeout_seconds=timeout_seconds)}
     if schema is None:
-        belongs |= _list_schemas(workspace, catalog, timeout_seconds)
+        belongs |= list_schemas(workspace, catalog, timeout_seconds=timeout_seconds)
         held = grants.list_effective(workspace, "catalog", catalog, timeout_seconds=timeout_seconds)
     else:
         belongs[schema] = owners.get_owner(workspace, "schema", schema, timeout_seconds=timeout_seconds)
         belongs |= {model.name: model.owner for model in models.iterate_models(workspace, schema)}
         held = grants.list_effective(workspace, "schema", schema, timeout_seconds=timeout_seconds)
-    found = [Writer(str(owner), place, [OWNER]) for place, owner in belongs.items() if owner != control]
-    return [*found, *_list_holders(held, control, schema or catalog)]
+    return list_writers(control, belongs, schema or catalog, held)
 
 
-def _list_schemas(workspace: str, catalog: str, timeout_seconds: float) -> dict[str, str | None]:
+def list_writers(control: str, belongs: dict[str, str | None], place: str, held: dict[str, set[str]]) -> list[Writer]:
+    """Others than control, by the owners of the places and by the privileges in force at one of them."""
+    found = [Writer(str(owner), owned, [OWNER]) for owned, owner in belongs.items() if owner != control]
+    return [*found, *_list_holders(held, control, place)]
+
+
+def list_schemas(
+    workspace: str, catalog: str, *, timeout_seconds: float = HTTP_TIMEOUT_SECONDS
+) -> dict[str, str | None]:
+    """The catalog's schemas by full name, each with its owner, by one list."""
     found = owners.list_schema_owners(workspace, catalog, timeout_seconds=timeout_seconds)
     # It is the platform's own, a view of what is there.
     return {name: owner for name, owner in found.items() if not name.endswith(".information_schema")}

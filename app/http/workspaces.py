@@ -151,7 +151,8 @@ async def check_workspace(workspace: str, body: CheckRequest, caller: CurrentCal
     """Look whether everything is there that Causeway needs in the workspace, and say what mends what is not.
 
     It is looked at now, as control, whom the platform tells little of what others hold: what it refuses to tell is
-    `UNKNOWN`, and `causeway check --admin` asks it as an admin. Nothing is stored, and nothing is changed there.
+    `UNKNOWN`, and `causeway check --admin` asks it as an admin. Where there are many projects, name one: after some
+    seconds, what was not asked yet is `UNKNOWN`, too. Nothing is stored, and nothing is changed there.
     """
     roles = [role.value for role in body.roles] if body.roles else None
     report = await look(workspace, "checking it", reports.make, caller, workspace, body.project, roles)

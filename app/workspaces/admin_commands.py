@@ -80,7 +80,7 @@ def make_secret(workspace: str, application_id: str, variable: str) -> list[str]
     secret = f"$({_curl(workspace, 'POST', path)} | {_text('secret')})"
     return [
         _read_id(workspace, application_id),
-        f"(umask 077; touch {file}; chmod 600 {file}; printf '%s=%s\\n' {variable} \"{secret}\" >> {file})",
+        f"(umask 077; touch {file}; chmod 600 {file}; printf '%s=%s\\n' {quote(variable)} \"{secret}\" >> {file})",
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.domain.preflight.sight import Sight
+from app.domain.preflight.sight import NoTimeLeft, Sight
 from app.errors import Problem, UpstreamNotFound
 
 GREEN, RED, WARNING, UNKNOWN = "GREEN", "RED", "WARNING", "UNKNOWN"
@@ -55,6 +55,8 @@ def check(prerequisite: Prerequisite, sight: Sight) -> Check:
         found = prerequisite.look(sight)
     except UpstreamNotFound as problem:
         found = Finding(RED, tell_missing(problem))
+    except NoTimeLeft:
+        found = Finding(UNKNOWN, "not asked: there was no time left; ask about one project, or by causeway check")
     except Problem as problem:
         found = Finding(UNKNOWN, tell(problem))
     commands = prerequisite.commands if found.commands is None else found.commands

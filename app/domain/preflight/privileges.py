@@ -17,7 +17,7 @@ from app.workspaces import admin_commands
 
 EVERYBODY = "account users"
 ALL = "ALL_PRIVILEGES"
-_UNTOLD = "the grants on {place} are told to its owner, and to control only its own"
+_UNTOLD = "control is told its own grants on {place} alone, an admin all of them (causeway check --admin)"
 
 
 def list_of_rights(workspace: str, roles: list[str], project: str | None) -> list[Prerequisite]:
@@ -153,27 +153,30 @@ def _look_for_excess(sight: Sight, runner: str, place: Place, which: set[str] | 
 
 
 def _look_for_hands(sight: Sight, place: Place, known: set[str]) -> Finding:
-    control = sight.get_control()
-    told, owner = sight.get_held(place), sight.get_owner(place)
-    writing = {name: sorted(held - READING) for name, held in sorted(told.items()) if name != control.name}
-    found = [Writer(name, place.name, rights) for name, rights in writing.items() if rights]
-    if owner != control.name:
-        found.insert(0, Writer(str(owner), place.name, [OWNER]))
-    return _judge_writers(sight, found, control.name, known)
+    belongs, held = {place.name: sight.get_owner(place)}, sight.get_held(place)
+    return _judge_writers(sight, belongs, place.name, held, known)
 
 
 def _look_for_writers(sight: Sight, schema: str | None, known: set[str]) -> Finding:
+    catalog = Place("catalog", shareable_catalogs.get(sight.workspace))
+    if schema is None:
+        belongs = {catalog.name: sight.get_owner(catalog)}
+        belongs |= sight.ask(shareable_catalogs.list_schemas, catalog.name)
+        return _judge_writers(sight, belongs, catalog.name, sight.get_held(catalog), known)
+    if not sight.is_told_all(catalog):
+        return Finding(UNKNOWN, _UNTOLD.format(place=catalog))
+    schemas = sight.ask(shareable_catalogs.list_schemas, catalog.name)
+    if schema not in schemas:
+        return Finding(GREEN, f"there is no schema {schema} yet")
+    held = sight.get_held(Place("schema", schema))
+    return _judge_writers(sight, {schema: schemas[schema]}, schema, held, known)
+
+
+def _judge_writers(
+    sight: Sight, belongs: dict[str, str | None], place: str, held: dict[str, set[str]], known: set[str]
+) -> Finding:
     control = sight.get_control().name
-    try:
-        found = sight.ask(shareable_catalogs.list_other_writers, schema, control)
-    except UpstreamNotFound as problem:
-        if schema is None:
-            raise
-        return Finding(GREEN, f"{tell_missing(problem)} yet")
-    return _judge_writers(sight, found, control, known)
-
-
-def _judge_writers(sight: Sight, found: list[Writer], control: str, known: set[str]) -> Finding:
+    found = shareable_catalogs.list_writers(control, belongs, place, held)
     if not found:
         return Finding(GREEN, "nobody else owns or may change anything there")
     # Other projects' runners are not told to those who may not see the projects.
@@ -189,11 +192,9 @@ def _judge_writers(sight: Sight, found: list[Writer], control: str, known: set[s
 
 def _take_away(workspace: str, writer: Writer, control: str) -> list[str]:
     kind = ("catalog", "schema", "volume")[writer.place.count(".")]
-    if OWNER not in writer.rights:
-        return _list_revocations(workspace, Place(kind, writer.place), writer.principal, writer.rights)
-    is_model = kind == "volume" and writer.place != configuration.current().workspaces[workspace].volume
-    # A model of somebody else is evidence: what becomes of it is for people to decide.
-    return [] if is_model else [admin_commands.own(workspace, kind, writer.place, control)]
+    if OWNER in writer.rights:
+        return [admin_commands.own(workspace, kind, writer.place, control)]
+    return _list_revocations(workspace, Place(kind, writer.place), writer.principal, writer.rights)
 
 
 def _list_revocations(workspace: str, place: Place, principal: str, privileges: list[str]) -> list[str]:

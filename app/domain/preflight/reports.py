@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from shlex import quote
@@ -59,7 +60,7 @@ def make_for_operator(workspace: str, token_variable: str | None) -> Report:
     everything = list(configuration.current().projects)
     projects = [one for one in everything if workspace in access.list_places(one)]
     token = AccessToken(type="pat", token=Secret(env=token_variable)) if token_variable else None
-    return _look(Sight(workspace, token), list_roles(workspace), projects, everything)
+    return _look(Sight(workspace, token, ends_at=math.inf), list_roles(workspace), projects, everything)
 
 
 def list_roles(workspace: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from app import configuration
 from app.configuration import AccessToken, OAuthClient
 from app.domain.preflight.rights import Place
-from app.errors import Problem, UpstreamNotFound, WorkspaceTimeout
+from app.errors import Problem, UpstreamNotFound
 from app.workspaces import clients, grants, identities, metastores, owners
 from app.workspaces.identities import Identity
 
@@ -19,6 +19,10 @@ from app.workspaces.identities import Identity
 LOOK_SECONDS = 5.0
 ALL_SECONDS = 14.0
 Seen = TypeVar("Seen")
+
+
+class NoTimeLeft(Exception):
+    """A question was not asked, because those before it took all the time that there was."""
 
 
 @dataclass
@@ -35,7 +39,7 @@ class Sight:
     _silence: Problem | None = None
 
     def ask(self, function: Callable[..., Seen], *args: Any, as_control: bool = False) -> Seen:
-        """What `function(workspace, *args)` says, once; raises, each time, the problem that it raised."""
+        """What `function(workspace, *args)` says, once; raises, each time, what it raised, or `NoTimeLeft`."""
         key = (function, args, as_control)
         if key not in self._seen:
             self._seen[key] = self._look(function, args, as_control)
@@ -90,12 +94,11 @@ class Sight:
     def _look(self, function: Callable[..., Any], args: tuple[Any, ...], as_control: bool) -> Any:
         if self._silence is not None:
             return self._silence
-        left = self.ends_at - time.monotonic()
-        if left <= 0:
-            return WorkspaceTimeout(workspace=self.workspace, action="all that is looked at")
+        if time.monotonic() >= self.ends_at:
+            raise NoTimeLeft
         eyes = clients.asking_as(self.admin) if self.admin and not as_control else nullcontext()
         try:
             with eyes:
-                return function(self.workspace, *args, timeout_seconds=min(LOOK_SECONDS, max(left, 1.0)))
+                return function(self.workspace, *args, timeout_seconds=LOOK_SECONDS)
         except Problem as problem:
             return problem
