@@ -44,6 +44,7 @@ from app.http import (
     serving_endpoints,
     shares,
     training_runs,
+    withdrawals,
     workspaces,
 )
 from app.http import invocations as invocation_routes
@@ -67,6 +68,7 @@ COLLECTIONS = (
     training_runs,
     publications,
     publication_documents,
+    withdrawals,
     approvals,
     audience_changes,
     adoptions,

@@ -50,6 +50,7 @@ def ensure(publishing: Publishing) -> None:
 
 def check(publishing: Publishing, publication_id: str) -> None:
     """Look again, once it is this publication's turn; raises `PublishedNameTaken` or `AudienceMismatch`."""
+    copies.check_staying(publishing.workspace, publishing.published_model)
     copies.check_name(publishing.workspace, publishing.published_model, publishing.model, before=publication_id)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
     stand(publishing, shares.get_share(publishing.workspace, publishing.share), members)

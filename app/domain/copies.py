@@ -12,9 +12,11 @@ from app.errors import (
     DigestMismatch,
     ModelNotFound,
     ModelVersionNotReady,
+    OperationInProgress,
     PublishedNameTaken,
     WorkspaceConflict,
 )
+from app.store import locks
 from app.store import records as store
 from app.store.publications import Publication
 from app.workspaces import models, runs, shares
@@ -26,6 +28,21 @@ TIMEOUT_SECONDS = 2 * 3600
 def lock(workspace: str, published_model: str, model: str, version: int) -> str:
     """What publishing and withdrawing lock: one source version's place in one shareable model."""
     return f"{workspace}/models/{published_model}/copies/{model}/{version}"
+
+
+def lock_all(workspace: str, published_model: str) -> str:
+    """What withdrawing all copies of a shareable model locks."""
+    return f"{workspace}/models/{published_model}/copies"
+
+
+def check_staying(workspace: str, published_model: str) -> None:
+    """Nobody is about to withdraw all copies of the model; raises `OperationInProgress`.
+
+    That operation waits for those publications alone that looked before it was accepted.
+    """
+    resource = lock_all(workspace, published_model)
+    if (holder := locks.list_holders([resource]).get(resource)) is not None:
+        raise OperationInProgress(operation=holder, resource=resource)
 
 
 def make_job(operation_id: str, request: dict[str, Any], scan: bool) -> Job:

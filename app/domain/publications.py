@@ -141,6 +141,7 @@ def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
     audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
     check_active(*_list_workspaces(publishing))
     columns = _check_version(publishing)
+    copies.check_staying(publishing.workspace, publishing.published_model)
     copies.check_name(publishing.workspace, publishing.published_model, publishing.model)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
     audiences.check_names(publishing.workspace, members)

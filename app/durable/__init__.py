@@ -17,6 +17,7 @@ from app.durable.engine import launch as launch
 from app.durable.engine import migrate as migrate
 from app.durable.engine import shutdown as shutdown
 from app.durable.engine import take_over as take_over
+from app.durable.steps import Told as Told
 from app.durable.steps import Waiting as Waiting
 from app.durable.steps import is_new as is_new
 from app.durable.steps import listen as listen

@@ -37,6 +37,14 @@ class Waiting:
     pause_seconds: float = 0
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a step returns that has something to say to people: its value, and how it went."""
+
+    value: Any
+    text: str
+
+
 class Observer(Protocol):
     """Told of every try of every step, before and after it; it must be quick and safe to repeat."""
 
@@ -88,6 +96,7 @@ async def step(
 ) -> Any:
     """Run `function` in a thread as the step `name` and return its small plain value, now or from the checkpoint.
 
+    It may wrap the value in `Told` with a text for people.
     The function must converge: it runs again after a crash, and after each retryable problem, not before the problem's
     Retry-After. Any other problem, and the last try's, is raised here, the same after a restart. People are not told of
     `quiet` steps. A retry of the operation begins at the step that failed, or at the one that it names as `again_from`,
@@ -190,8 +199,9 @@ def _tried(
     except Exception:
         log.exception("step failed unexpectedly", step=name, operation=workflow_id)
         return _failed(workflow_id, name, quiet, Internal(), tries)
-    _tell(workflow_id, name, quiet, state="SUCCEEDED", tries=tries, text="", error=None)
-    return {"value": value}
+    told = value if isinstance(value, Told) else Told(value, "")
+    _tell(workflow_id, name, quiet, state="SUCCEEDED", tries=tries, text=told.text, error=None)
+    return {"value": told.value}
 
 
 def _polled(workflow_id: str, name: str, poll: Callable[..., Any], args: Any, told: str) -> dict[str, Any] | Waiting:

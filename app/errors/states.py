@@ -123,6 +123,13 @@ class PublishedNameTaken(StateProblem):
     )
 
 
+class PublicationInUse(StateProblem):
+    """Withdrawing would delete what endpoints serve, or are about to; they may go on for a while, and never restart."""
+
+    code, title = "publication-in-use", "The publication is in use"
+    template = "The copy of {id} is used by {used_by}. Move those to another version first, or send force=true."
+
+
 class ShareNameTaken(StateProblem):
     """A share of the derived name exists that Causeway did not make."""
 

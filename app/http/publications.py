@@ -7,9 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
-from starlette.concurrency import run_in_threadpool
 
-from app.domain import publications, records, withdrawals
+from app.domain import publications, records
 from app.domain.access import Caller
 from app.domain.operations import Key, Operation
 from app.domain.plans import Plan
@@ -28,7 +27,6 @@ from app.errors import (
     ProjectNotFound,
     PublishedNameTaken,
     RecipientNameTaken,
-    RecordNotActive,
     RecordNotFound,
     ShareNameTaken,
     SharingUnavailable,
@@ -43,7 +41,7 @@ from app.http.conventions.bodies import OnConflict, Strictly, Time
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
 from app.http.conventions.caller import CurrentCaller
-from app.http.conventions.idempotency import ConflictQuery, IdempotencyKey, accept, accepts
+from app.http.conventions.idempotency import IdempotencyKey, accept, accepts
 from app.http.conventions.live import look
 from app.http.conventions.names import FullName, PlanDigest, Word
 from app.http.conventions.operation import OperationBody
@@ -254,23 +252,6 @@ def list_publications(
 def get_publication(publication_id: str, caller: CurrentCaller) -> PublicationBody:
     """The publication: its source, its copy, and who sees it."""
     return _render(records.get(caller, Publication, publication_id))
-
-
-@router.delete("/publications/{publication_id:id}", **accepts(RecordNotActive, RecordNotFound))
-async def delete_publication(
-    publication_id: str,
-    request: Request,
-    response: Response,
-    caller: CurrentCaller,
-    key: IdempotencyKey,
-    on_conflict: ConflictQuery = OnConflict.REJECT,
-) -> OperationBody:
-    """Delete the copy: this audience sees it no more, others are not touched. The publication stays as WITHDRAWN."""
-
-    async def begin(made: Key) -> Operation:
-        return await run_in_threadpool(withdrawals.begin, caller, made, publication_id, on_conflict)
-
-    return await accept(request, response, caller, key, None, begin)
 
 
 def _plan(caller: Caller, body: PublicationRequest) -> Plan:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.running import unique
-from tests.two_workspaces import TwoWorkspaces, failed
+from tests.two_workspaces import BOB, TwoWorkspaces, failed, problem
 
 pytestmark = pytest.mark.xdist_group("serving")
 TOLERANCE = 1e-9
@@ -45,6 +45,35 @@ def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_a
     scored = world.alice.get(f"/v1/scoring-runs/{run['id']}/predictions").json()["items"]
     assert served == pytest.approx(scored, rel=TOLERANCE)
     assert scored == pytest.approx(told["predicted"]["1"], rel=TOLERANCE)
+    withdraw_all(world, publication, endpoint, body["model"])
+
+
+def withdraw_all(world: TwoWorkspaces, publication: dict[str, Any], endpoint: str, seen: str) -> None:
+    """Whoever withdraws what an endpoint serves is told so first, and after it; all versions go at once."""
+    model, path = publication["source"]["model"], f"publications/{publication['id']}"
+    other = world.record(world.publish(model, 2, audience="second"))
+    alone = world.alice.get(f"/v1/{path}/impact").json()
+    impact = world.alice.get(f"/v1/{path}/impact", params={"versions": "all"}).json()
+    assert (alone["published_versions"], alone["publications"], alone["in_use"]) == ([1], [], True)
+    assert (impact["published_versions"], impact["publications"]) == ([1, 2], [other["id"]])
+    served = {"served_entity": impact["endpoints"][0]["served_entity"], "model": seen, "version": "1", "traffic": 100}
+    assert impact["endpoints"] == [{"workspace": "prod", "name": endpoint, **served}]
+    assert [one["catalog"] for one in impact["acceptances"]].count(seen.partition(".")[0]) == 1
+
+    refused = problem(world.delete(path), 409, "publication-in-use")
+    assert refused["endpoints"] == [f"prod/{endpoint}"]
+    problem(world.delete(f"{path}?force=true&plan_digest=sha256:other"), 409, "plan-stale")
+    problem(world.service.client(BOB).get(f"/v1/{path}/impact"), 404, "record-not-found")
+    digest = impact["plan"]["digest"]
+    ended = world.end(world.delete(f"{path}?versions=all&force=true&plan_digest={digest}"))
+
+    gone = next(step for step in ended["steps"] if step["name"] == "delete the copy")
+    assert endpoint in gone["text"]
+    states = [world.alice.get(f"/v1/publications/{one['id']}").json()["state"] for one in (publication, other)]
+    assert states == ["WITHDRAWN", "WITHDRAWN"]
+    share = world.alice.get(f"/v1/workspaces/dev/shares/{publication['share']}").json()
+    assert publication["published"]["model"] not in [entry["name"] for entry in share["objects"]]
+    assert world.alice.get(f"/v1/{path}/impact").json()["in_use"] is False
 
 
 def test_a_byte_that_was_changed_in_the_store_is_named_before_anything_scores_or_serves_it(
