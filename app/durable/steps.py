@@ -96,11 +96,10 @@ async def step(
 ) -> Any:
     """Run `function` in a thread as the step `name` and return its small plain value, now or from the checkpoint.
 
-    It may wrap the value in `Told` with a text for people.
     The function must converge: it runs again after a crash, and after each retryable problem, not before the problem's
-    Retry-After. Any other problem, and the last try's, is raised here, the same after a restart. People are not told of
-    `quiet` steps. A retry of the operation begins at the step that failed, or at the one that it names as `again_from`,
-    on which its failure rests; and no later than at the step that another one `undoes`.
+    Retry-After. Any other problem, and the last try's, is raised here, the same after a restart. A value in `Told` has
+    a text for people, who are not told of `quiet` steps. A retry begins at the step that failed, or at the one
+    that it names as `again_from`, on which its failure rests; and no later than at the step that another one `undoes`.
     """
 
     async def attempt() -> dict[str, Any]:
