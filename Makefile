@@ -33,6 +33,9 @@ chaos: install ## Every crash and every lost answer of every workflow, apart, on
 	CHAOS=1 $(BIN)/python -m pytest tests/journeys/test_at_once.py tests/journeys/test_crash_matrix.py \
 	  tests/journeys/test_lost_answers.py
 
+live: install ## The journey between two real workspaces, which the environment names: docs/live.md
+	$(BIN)/python -m tests.live.live_settings && $(BIN)/python -m pytest tests/live -v
+
 check: install ## Lint, types, import contracts, committed documents
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy app jobs tests migrations bench
@@ -53,4 +56,4 @@ lock: ## Write the locks anew (names, versions, hashes; no addresses)
 	$(LOCK) pyproject.toml -c requirements.lock --extra sandbox -o requirements-sandbox.lock
 	echo hatchling | $(LOCK) - -c requirements.lock -o requirements-build.lock
 
-.PHONY: help install demo test chaos check bench bench-durability lock
+.PHONY: help install demo test live chaos check bench bench-durability lock

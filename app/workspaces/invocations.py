@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,7 @@ CONNECT_TIMEOUT_SECONDS = 10
 SMOKE_TIMEOUT_SECONDS = 300
 PARALLEL_PER_HOST = 200
 ERROR_LIMIT_BYTES = 64 * 1024
+RESENT_BYTES = 256 * 1024
 NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 REQUEST_HEADERS = ("content-type", "content-encoding", "content-length", "accept", "accept-encoding", "traceparent")
 RESPONSE_HEADERS = (
@@ -76,27 +77,54 @@ async def invoking(
 
     Of `headers` only those of `REQUEST_HEADERS` go along. A refusal raises before anything is yielded, such as
     `PredictionRejected`, `EndpointNotFound`, `WorkspaceRefused`, `EndpointNotServing` with its Retry-After. A problem
-    raised by `body` while it is read comes out as itself. Nothing is ever sent twice.
+    raised by `body` while it is read comes out as itself. Nothing is ever sent twice but a body of up to
+    `RESENT_BYTES` whose token was refused: nobody has looked at it.
     """
     connection = get_connection(workspace)
-    url = _make_url(connection, workspace, endpoint, served)
+    url, kept = _make_url(connection, workspace, endpoint, served), _Kept(body)
+    passing = {"accept-encoding": "identity", **_pick(headers, REQUEST_HEADERS)}
     with connection.circuit.guarding(workspace, _action(endpoint)):
-        token = connection.credentials.find_headers() or await _sign_in(connection)
         try:
-            async with _get_session().post(
-                url,
-                data=body,
-                headers={"accept-encoding": "identity", **_pick(headers, REQUEST_HEADERS), **token},
-                allow_redirects=False,
-                proxy=_find_proxy(connection.configured.host),
-            ) as answer:
+            async with AsyncExitStack() as answers:
+                answer = await answers.enter_async_context(await _post(connection, url, passing, kept.read()))
+                said = await _read_refusal(answer)
+                if answer.status in {401, 403} and kept.is_whole:
+                    _, stale_token = prediction_faults.read(workspace, endpoint, answer.status, answer.headers, said)
+                    if stale_token:
+                        connection.credentials.forget()
+                        again = await _post(connection, url, passing, b"".join(kept.parts))
+                        answer = await answers.enter_async_context(again)
+                        said = await _read_refusal(answer)
                 connection.circuit.close()
                 if answer.status != 200:
-                    said = await answer.content.read(ERROR_LIMIT_BYTES)
                     raise _refusal(connection, workspace, endpoint, answer.status, answer.headers, said)
                 yield Answer(answer.status, _pick(answer.headers, RESPONSE_HEADERS), answer.content.iter_any())
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _failure(error, workspace, endpoint) from error
+
+
+class _Kept:
+    """A body that passes through, and stays at hand to be sent again when it was short and is whole."""
+
+    def __init__(self, body: bytes | AsyncIterable[bytes]) -> None:
+        self._body = body
+        self.parts: list[bytes] = [body] if isinstance(body, bytes) else []
+        self.is_whole = isinstance(body, bytes)
+
+    def read(self) -> bytes | AsyncIterable[bytes]:
+        """The body, for the first time."""
+        return self._body if isinstance(self._body, bytes) else self._pass_on(self._body)
+
+    async def _pass_on(self, body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in body:
+            size += len(part)
+            if size <= RESENT_BYTES:
+                self.parts.append(part)
+            else:
+                self.parts.clear()
+            yield part
+        self.is_whole = size <= RESENT_BYTES
 
 
 def predict(workspace: str, endpoint: str, payload: dict[str, Any], *, served: str | None = None) -> Prediction:
@@ -131,6 +159,17 @@ def _make_url(connection: Connection, workspace: str, endpoint: str, served: str
         raise EndpointNotFound(workspace=workspace, kind="served model", name=served)
     part = f"/served-models/{served}" if served else ""
     return f"{connection.configured.host}/serving-endpoints/{endpoint}{part}/invocations"
+
+
+async def _post(connection: Connection, url: str, headers: dict[str, str], body: bytes | AsyncIterable[bytes]) -> Any:
+    token = connection.credentials.find_headers() or await _sign_in(connection)
+    proxy = _find_proxy(connection.configured.host)
+    return _get_session().post(url, data=body, headers={**headers, **token}, allow_redirects=False, proxy=proxy)
+
+
+async def _read_refusal(answer: aiohttp.ClientResponse) -> bytes:
+    """What a refusal says, as far as it is of interest; an answer's own bytes are left where they are."""
+    return b"" if answer.status == 200 else await answer.content.read(ERROR_LIMIT_BYTES)
 
 
 async def _sign_in(connection: Connection) -> dict[str, str]:

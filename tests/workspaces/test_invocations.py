@@ -18,14 +18,13 @@ from app.errors import (
     EndpointNotServing,
     PredictionRejected,
     Problem,
-    TokenRefused,
     WorkspaceFault,
     WorkspaceRefused,
     WorkspaceTimeout,
     WorkspaceUnavailable,
 )
 from app.workspaces import invocations
-from tests.workspaces.conftest import Answer, Asked, Configure, Stub
+from tests.workspaces.conftest import Answer, Configure, Stub
 
 PATH = "/serving-endpoints/bikes/invocations"
 ROWS = b'{"dataframe_split": {"columns": ["hr"], "data": [[7]]}}'
@@ -159,28 +158,6 @@ async def test_of_the_scorers_words_those_are_shown_that_say_why_and_quote_no_ro
         await invoke()
     assert raised.value.fields["upstream_message"] == shown
     assert "914.2" not in json.dumps(raised.value.as_dict())
-
-
-@pytest.mark.parametrize("status", [401, 403])
-async def test_a_token_refused_before_its_time_is_dropped_and_the_next_call_brings_a_fresh_one(
-    stub: Stub, configure: Configure, oauth: dict[str, Any], status: int
-) -> None:
-    configure(prod={"host": stub.host, "auth": oauth})
-    given = iter(range(1, 9))
-
-    def say(asked: Asked) -> Answer:
-        if asked.path == "/oidc/v1/token":
-            return Answer(200, {"access_token": f"token-{next(given)}", "expires_in": 3600})
-        known = asked.headers["Authorization"] != "Bearer token-1"
-        return Answer(200, {"predictions": [1]}) if known else Answer(status, {"message": "Invalid access token."})
-
-    stub.script = say
-    with pytest.raises(TokenRefused) as raised:
-        await invoke()
-    assert raised.value.retryable
-    await invoke()
-    await invoke()
-    assert stub.count("/oidc") == 2
 
 
 async def test_a_sign_in_that_hangs_does_not_hold_the_event_loop(
