@@ -90,7 +90,16 @@ def _ensure_model(client: MlflowClient, target: str) -> None:
     except MlflowException as fault:
         if not manifest.is_missing(fault):
             raise
+        _make_model(client, target)
+
+
+def _make_model(client: MlflowClient, target: str) -> None:
+    # There already: by a lost answer, or for another copy a moment ago.
+    try:
         client.create_registered_model(target)
+    except MlflowException as fault:
+        if not str(fault.error_code).endswith("ALREADY_EXISTS"):
+            raise
 
 
 def _settle_earlier_tries(
