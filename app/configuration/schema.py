@@ -153,7 +153,10 @@ class Audience(Part):
 
     recipients: list[Recipient] = Field(min_length=1)
     external: bool = False
+    """Outside the company: no real input example, no tag that is not listed, no requirement that is not pinned."""
     policy: Policy = Policy()
+    tags: list[TagName] = []
+    """Tags of the source that an external audience may see; others see all."""
 
 
 class Partner(Part):

@@ -19,8 +19,9 @@ from app.workspaces.shares import Share
 class Publishing:
     """Which version of which model to publish for which audience, and under which names.
 
-    `schema` (of shareable models) and `published_model` are in the workspace; `shared_as` is how consumers see it. It
-    lets in the `readers`, sharing identifiers, when it `is_first`; else they read the share already.
+    `schema` (of shareable models) and `published_model` are in the workspace; `shared_as` is how consumers see it. The
+    copy carries the source's `tags`. It lets in the `readers`, sharing identifiers, when it `is_first`; else they read
+    the share already.
     """
 
     project: str
@@ -33,6 +34,7 @@ class Publishing:
     published_model: str
     shared_as: str
     volume: str
+    tags: dict[str, str] = field(default_factory=dict)
     readers: list[str] = field(default_factory=list)
     is_first: bool = False
 

@@ -55,8 +55,9 @@ def make_job(operation_id: str, request: dict[str, Any], scan: bool) -> Job:
         "operation_id": operation_id,
         "source": source,
         "target": {"model": request["published_model"]},
-        "comment": _comment(request),
+        "comment": make_comment(request),
         "scan": scan,
+        "carried": request["tags"],
         "tags": {"causeway_project": request["project"], "causeway_audience": request["audience"]},
     }
     return Job(
@@ -68,6 +69,12 @@ def make_job(operation_id: str, request: dict[str, Any], scan: bool) -> Job:
         refused=CopyFailed,
         timeout_seconds=TIMEOUT_SECONDS,
     )
+
+
+def make_comment(request: dict[str, Any]) -> str:
+    """What the copy says of itself to whoever sees it."""
+    audience = f"audience {request['audience']} of project {request['project']}"
+    return f"Vetted copy of {request['model']} version {request['version']} for {audience}."
 
 
 def prove(workspace: str, model: str, copy: dict[str, Any]) -> None:
@@ -127,7 +134,7 @@ def remove_unfinished(request: dict[str, Any], run: dict[str, Any] | None) -> No
         raise WorkspaceConflict(workspace=workspace, action=f"deleting copies in {model}")
     with suppress(ModelNotFound):
         for version in list(models.iterate_versions(workspace, model)):
-            if version.comment == _comment(request):
+            if version.comment == make_comment(request):
                 remove_unpromised(workspace, request["share"], model, request["shared_as"], version.version)
 
 
@@ -140,11 +147,6 @@ def clear(workspace: str, share: str, model: str, shared_as: str) -> None:
         shares.remove_model(workspace, share, model)
         if _has_versions(workspace, model):
             shares.ensure_model(workspace, share, model, shared_as=shared_as)
-
-
-def _comment(request: dict[str, Any]) -> str:
-    audience = f"audience {request['audience']} of project {request['project']}"
-    return f"Vetted copy of {request['model']} version {request['version']} for {audience}."
 
 
 def _has_versions(workspace: str, model: str) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app import configuration, durable
 from app.configuration import share_name
-from app.domain import audience_shares, audiences, copies, jobs, model_versions, ownership, standings, vetting
+from app.domain import audience_shares, audiences, copies, jobs, model_versions, ownership, standings, travels, vetting
 from app.domain.access import Caller, Name, check, check_active
 from app.domain.audience_shares import Publishing as Publishing
 from app.domain.audiences import Member
 from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.standings import Standing
+from app.domain.travels import Travels
 from app.domain.vetting import Vetted
 from app.domain.workflows import Outcome, Work, register
 from app.errors import (
@@ -31,11 +32,12 @@ PUBLISH, PLAN = "publish", "plan-publish"
 VET, SHARE = "hold the version to the policy", "ensure the share"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublicationPlan(Plan):
-    """The plan of a publication, with the recipients that would see it."""
+    """The plan of a publication, with the recipients that would see it, and all that they would see."""
 
-    recipients: list[Member] = field(default_factory=list)
+    recipients: list[Member]
+    travels: Travels
 
 
 def make(
@@ -140,7 +142,9 @@ def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
     """The plan, the publishing with those whom it lets in, and what the policy says."""
     audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
     check_active(*_list_workspaces(publishing))
-    columns = _check_version(publishing)
+    description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
+    columns = ", ".join(column.name or column.type for column in description.inputs)
+    travelling = travels.look(publishing, description, copies.make_comment(asdict(publishing)))
     copies.check_staying(publishing.workspace, publishing.published_model)
     copies.check_name(publishing.workspace, publishing.published_model, publishing.model)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
@@ -154,7 +158,7 @@ def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
     made = PublicationPlan(
         checks=[
             Check("names are the project's", f"{publishing.model}, {publishing.audience}"),
-            Check("version is READY and has a signature", columns),
+            Check("version is READY and has a signature", f"takes {columns}"),
             Check("share and audience match", f"readers {', '.join(readers) or 'none'}"),
             *vetted.list_checks(),
         ],
@@ -162,20 +166,15 @@ def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
         readers=sorted(member.name or member.label for member in members),
         subject_digest=vetted.subject.digest if vetted.subject else None,
         recipients=members,
+        travels=travelling,
     )
     identifiers = [member.sharing_identifier for member in members]
-    return made, replace(publishing, readers=identifiers, is_first=is_first), vetted
+    return made, replace(publishing, tags=travelling.tags, readers=identifiers, is_first=is_first), vetted
 
 
 def _list_workspaces(publishing: Publishing) -> list[str]:
     """Where it works: in the source's workspace, and for the identifiers of its recipients in theirs."""
     return [publishing.workspace, *audiences.list_workspaces(publishing.project, publishing.audience)]
-
-
-def _check_version(publishing: Publishing) -> str:
-    """The version's columns, for people; raises what keeps it from being shared."""
-    description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
-    return f"takes {', '.join(column.name or column.type for column in description.inputs)}"
 
 
 def _check_reach(publishing: Publishing, members: list[Member]) -> None:

@@ -123,6 +123,16 @@ class PublishedNameTaken(StateProblem):
     )
 
 
+class NotForExternal(StateProblem):
+    """Something that would travel along must not reach an external audience; `reasons` lists each."""
+
+    code, title = "not-for-external", "Not everything may leave the house"
+    template = (
+        "Version {version} of {model} may not go to external audience {audience}: {difference}. "
+        "Mend the version, or have the audience's tags list what may be seen."
+    )
+
+
 class PublicationInUse(StateProblem):
     """Withdrawing would delete what endpoints serve, or are about to; they may go on for a while, and never restart."""
 

@@ -11,7 +11,6 @@ from pydantic.json_schema import SkipJsonSchema
 from app.domain import publications, records
 from app.domain.access import Caller
 from app.domain.operations import Key, Operation
-from app.domain.plans import Plan
 from app.domain.publications import Publication, Publishing
 from app.errors import (
     ApprovalMissing,
@@ -21,6 +20,7 @@ from app.errors import (
     LinkNotDeclared,
     ModelVersionNotFound,
     ModelVersionNotReady,
+    NotForExternal,
     PageTokenInvalid,
     PlanStale,
     PolicyUnmet,
@@ -36,7 +36,7 @@ from app.errors import (
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
 )
-from app.http.conventions import pages, plan
+from app.http.conventions import pages
 from app.http.conventions.bodies import OnConflict, Strictly, Time
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
@@ -46,7 +46,6 @@ from app.http.conventions.live import look
 from app.http.conventions.names import FullName, PlanDigest, Word
 from app.http.conventions.operation import OperationBody
 from app.http.conventions.pages import PageBody, PageSize, PageToken
-from app.http.conventions.plan import PlanBody
 from app.http.conventions.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["publications"])
@@ -58,6 +57,7 @@ OWN = (
     LinkNotDeclared,
     ModelVersionNotFound,
     ModelVersionNotReady,
+    NotForExternal,
     PolicyUnmet,
     ProjectNotFound,
     PublishedNameTaken,
@@ -130,13 +130,6 @@ class PublicationRecipient(Answer):
     """The project's workspaces on the metastore: all of them see it together. A plan names those of the audience."""
     is_ours: bool
     """Whether Causeway made the recipient, or an admin adopted it; others' are used, and never deleted."""
-
-
-class PublicationPlan(PlanBody):
-    """What publishing would do, and who would see it."""
-
-    recipients: list[PublicationRecipient]
-    """By metastore; one without a name has yet to be made."""
 
 
 class CopiedFile(Answer):
@@ -222,12 +215,6 @@ async def create_publication(
     return await accept(request, response, caller, key, body, begin)
 
 
-@router.post("/publications:plan", responses=problems(*OWN))
-async def plan_publication(body: PublicationRequest, caller: CurrentCaller) -> PublicationPlan:
-    """What publishing would do, and who would see it; nothing is stored."""
-    return plan.render(await look(body.workspace, "looking at what to publish", _plan, caller, body), PublicationPlan)
-
-
 @router.get("/publications", responses=problems(PageTokenInvalid))
 def list_publications(
     caller: CurrentCaller,
@@ -254,15 +241,12 @@ def get_publication(publication_id: str, caller: CurrentCaller) -> PublicationBo
     return _render(records.get(caller, Publication, publication_id))
 
 
-def _plan(caller: Caller, body: PublicationRequest) -> Plan:
-    return publications.plan(caller, _publishing(caller, body, publications.PLAN))
-
-
 def _begin(caller: Caller, key: Key, body: PublicationRequest) -> Operation:
-    return publications.begin(caller, key, _publishing(caller, body), body.plan_digest, body.on_conflict)
+    return publications.begin(caller, key, make_publishing(caller, body), body.plan_digest, body.on_conflict)
 
 
-def _publishing(caller: Caller, body: PublicationRequest, action: str = publications.PUBLISH) -> Publishing:
+def make_publishing(caller: Caller, body: PublicationRequest, action: str = publications.PUBLISH) -> Publishing:
+    """What the request names, once the caller may do `action` with it."""
     names = (body.project, body.workspace, body.model, body.version, body.audience)
     return publications.make(caller, *names, action=action)
 

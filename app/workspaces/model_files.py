@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -31,7 +31,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Description:
-    """What `MLmodel` states; `inputs` and `outputs` are empty when the version has no signature."""
+    """What `MLmodel` states; `inputs` and `outputs` are empty when the version has no signature.
+
+    `example_path` is the input example as an endpoint takes it; `examples` are all files that hold it.
+    """
 
     inputs: list[Column]
     outputs: list[Column]
@@ -39,6 +42,7 @@ class Description:
     mlflow_version: str | None
     run_id: str | None
     example_path: str | None
+    examples: list[str] = field(default_factory=list)
 
     @property
     def has_signature(self) -> bool:
@@ -60,7 +64,21 @@ def get_description(workspace: str, model: str, version: int) -> Description:
         mlflow_version=stated.get("mlflow_version"),
         run_id=stated.get("run_id"),
         example_path=example.get("serving_input_path"),
+        examples=sorted({str(example[key]) for key in ("artifact_path", "serving_input_path") if example.get(key)}),
     )
+
+
+def list_example_columns(workspace: str, model: str, version: int, path: str) -> list[str]:
+    """The columns of the input example in this file; empty when it is not there, or no table."""
+    content = files.find_content(workspace, _path(model, version, path), limit_bytes=LIMIT_BYTES)
+    try:
+        stated = json.loads(content or b"{}")
+    except ValueError:
+        return []
+    # As an endpoint takes it, or as MLflow writes a table of pandas.
+    split = stated.get("dataframe_split", stated) if isinstance(stated, dict) else None
+    columns = split.get("columns") if isinstance(split, dict) else None
+    return [str(column) for column in columns] if isinstance(columns, list) else []
 
 
 def list_requirements(workspace: str, model: str, version: int) -> list[str]:

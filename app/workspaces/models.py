@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from databricks.sdk.service.catalog import ModelVersionInfo, RegisteredModelAlias, RegisteredModelInfo
+from databricks.sdk.service.catalog import DependencyList, ModelVersionInfo, RegisteredModelAlias, RegisteredModelInfo
 
 from app.errors import ModelNotFound, ModelVersionNotFound, UpstreamNotFound, WrittenNotVisible
 from app.workspaces import faults
@@ -33,10 +33,19 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Dependency:
+    """What a version needs beside its files, by full name: `kind` is table or function."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
 class ModelVersion:
     """A version; `state` is the platform's word, READY when usable.
 
     `aliases` and `tags` are None where they are not listed; `id` is the registry's own, which no later version gets.
+    Lists leave the `dependencies` out as well.
     """
 
     model: str
@@ -50,6 +59,7 @@ class ModelVersion:
     created_at: datetime | None
     id: str | None = None
     tags: dict[str, str] | None = None
+    dependencies: list[Dependency] = field(default_factory=list)
 
 
 def list_models(workspace: str, schema: str, *, page_size: int, page_token: str | None = None) -> Page[Model]:
@@ -157,6 +167,17 @@ def _read_aliases(aliases: list[RegisteredModelAlias] | None) -> dict[str, int]:
     return {alias.alias_name: alias.version_num or 0 for alias in aliases or [] if alias.alias_name}
 
 
+def _read_dependencies(stated: DependencyList | None) -> list[Dependency]:
+    """Tables and functions alone: connections and credentials cannot be shared."""
+    found = []
+    for one in (stated.dependencies if stated else None) or []:
+        if one.table:
+            found.append(Dependency("table", one.table.table_full_name))
+        if one.function:
+            found.append(Dependency("function", one.function.function_full_name))
+    return found
+
+
 def _as_listed_model(item: dict[str, Any]) -> Model:
     return _as_model(RegisteredModelInfo.from_dict(item), None)
 
@@ -188,4 +209,5 @@ def _as_version(found: ModelVersionInfo, aliases: list[str] | None) -> ModelVers
         created_by=found.created_by,
         created_at=as_time(found.created_at),
         id=found.id,
+        dependencies=_read_dependencies(found.model_version_dependencies),
     )

@@ -47,6 +47,7 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
         version = earlier or _create(client, parameters, digest, folder)
     if earlier is None:
         _prove(client, target, version, files)
+    _carry_tags(client, target, version, {**parameters.get("carried", {}), **parameters["tags"]})
     folders.progress(f"{target} version {version} {'found' if earlier else 'made and proved'}")
     return {
         "model": target,
@@ -144,6 +145,7 @@ def _create(client: MlflowClient, parameters: dict[str, Any], digest: str, folde
     """
     source = parameters["source"]
     tags = {
+        **parameters.get("carried", {}),
         **parameters["tags"],
         "causeway_source_model": source["model"],
         "causeway_source_version": str(source["version"]),
@@ -154,6 +156,17 @@ def _create(client: MlflowClient, parameters: dict[str, Any], digest: str, folde
         parameters["target"]["model"], folder, tags=tags, description=parameters["comment"]
     )
     return str(created.version)
+
+
+def _carry_tags(client: MlflowClient, target: str, version: str, wanted: dict[str, str]) -> None:
+    """Give the copy exactly these tags beside Causeway's own: its source's may have changed since it was made."""
+    tags = client.get_model_version(target, version).tags
+    for name, value in wanted.items():
+        if tags.get(name) != value:
+            client.set_model_version_tag(target, version, name, value)
+    for name in tags:
+        if name not in wanted and not name.startswith("causeway_"):
+            client.delete_model_version_tag(target, version, name)
 
 
 def _prove(client: MlflowClient, target: str, version: str, wanted: list[File]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -68,10 +69,12 @@ def list_calls(passage: Passage, stage: str, since: int) -> Calls:
 def list_rounds(calls: Calls, ways: list[dict[str, Any]]) -> list[dict[str, Spoiled]]:
     """What to spoil in each passage, so that together they spoil each call in each of the ways."""
     everything = {step: [(turn, way) for turn in range(len(some)) for way in ways] for step, some in calls.items()}
-    longest = max(len(some) for some in everything.values())
+    # Whoever asks goes on asking until the operation is accepted.
+    sizes = {step: len(some) if step == ACCEPTANCE else SPOILED_A_STEP for step, some in everything.items()}
+    rounds = max(math.ceil(len(some) / sizes[step]) for step, some in everything.items())
     return [
-        {step: chunk for step, some in everything.items() if (chunk := some[first : first + SPOILED_A_STEP])}
-        for first in range(0, longest, SPOILED_A_STEP)
+        {step: chunk for step, some in everything.items() if (chunk := some[n * sizes[step] : (n + 1) * sizes[step]])}
+        for n in range(rounds)
     ]
 
 

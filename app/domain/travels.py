@@ -1,0 +1,110 @@
+"""What goes out with a version: files, input example, tags, comment, requirements, dependencies; and what must not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from app.domain import audiences, policies
+from app.domain.audience_shares import Publishing
+from app.errors import NotForExternal
+from app.workspaces import model_files, models
+from app.workspaces.files import FolderEntry
+from app.workspaces.model_files import Description
+from app.workspaces.models import Dependency
+
+# Tags of our own never come from the source: they say what a copy is a copy of.
+OWN_PREFIX = "causeway_"
+# What the model's owner says of its input example, so that partners may see it.
+EXAMPLE_FILES = {"input_example.json", "serving_input_example.json"}
+EXAMPLE_TAG, SYNTHETIC = "causeway_input_example", "synthetic"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A version's input example: its files and columns, and whether its owner says that no real data is in it."""
+
+    paths: list[str]
+    columns: list[str]
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class Travels:
+    """All that the audience gets to see of a version; `tags` are the source's own, which the copy carries too."""
+
+    files: list[FolderEntry]
+    input_example: Example | None
+    tags: dict[str, str]
+    comment: str
+    requirements: list[str]
+    dependencies: list[Dependency]
+
+
+def look(publishing: Publishing, description: Description, comment: str) -> Travels:
+    """Look at the version; raises `NotForExternal` for what must not leave the house by this audience."""
+    place = (publishing.workspace, publishing.model, publishing.version)
+    version = models.get_version(*place)
+    files = model_files.list_files(*place)
+    tags = version.tags or {}
+    travels = Travels(
+        files=files,
+        input_example=_find_example(place, description, files, tags),
+        tags={name: value for name, value in sorted(tags.items()) if not name.startswith(OWN_PREFIX)},
+        comment=comment,
+        requirements=model_files.list_requirements(*place),
+        dependencies=version.dependencies,
+    )
+    _check(publishing, travels)
+    return travels
+
+
+def list_reasons(travels: Travels, allowed_tags: set[str]) -> list[dict[str, str]]:
+    """Why it may not go to an external audience: `{kind, name, detail}` each; empty when it may."""
+    reasons = []
+    example = travels.input_example
+    if example is not None and not example.synthetic:
+        detail = f"holds rows of real data, unless a version tag {EXAMPLE_TAG} says {SYNTHETIC}"
+        reasons.append({"kind": "input-example", "name": ", ".join(example.paths), "detail": detail})
+    for name in sorted(travels.tags.keys() - allowed_tags):
+        reasons.append({"kind": "tag", "name": name, "detail": "is not among the tags of the audience"})
+    for line in travels.requirements:
+        if not is_pinned(line):
+            reasons.append({"kind": "requirement", "name": line, "detail": "is not pinned to one version by =="})
+    return reasons
+
+
+def is_pinned(line: str) -> bool:
+    """Whether a line of a `requirements.txt` names exactly one version of one package."""
+    try:
+        wanted = Requirement(line.partition(" --")[0])
+    except InvalidRequirement:
+        return False
+    bounds = list(wanted.specifier)
+    exact = len(bounds) == 1 and bounds[0].operator in {"==", "==="} and "*" not in bounds[0].version
+    return exact and wanted.url is None
+
+
+def _check(publishing: Publishing, travels: Travels) -> None:
+    declared = audiences.get(publishing.project, publishing.audience)
+    if not declared.external:
+        return
+    # What the policy asks for is meant to be seen.
+    allowed = {*declared.tags, *declared.policy.tags, *policies.LICENCE_TAGS}
+    if reasons := list_reasons(travels, allowed):
+        told = "; ".join(f"{one['kind']} {one['name']} {one['detail']}" for one in reasons)
+        fields: dict[str, Any] = {"audience": publishing.audience, "reasons": reasons, "difference": told}
+        raise NotForExternal(model=publishing.model, version=publishing.version, **fields)
+
+
+def _find_example(
+    place: tuple[str, str, int], description: Description, files: list[FolderEntry], tags: dict[str, str]
+) -> Example | None:
+    """What MLmodel names, and what bears MLflow's names for it though MLmodel says nothing of it."""
+    paths = sorted({*description.examples, *(file.path for file in files if file.path in EXAMPLE_FILES)})
+    if not paths:
+        return None
+    columns = [column for path in paths for column in model_files.list_example_columns(*place, path)]
+    return Example(paths, list(dict.fromkeys(columns)), synthetic=tags.get(EXAMPLE_TAG) == SYNTHETIC)
