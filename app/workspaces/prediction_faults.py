@@ -11,6 +11,7 @@ from app.errors import (
     BodyTooLarge,
     EndpointNotFound,
     EndpointNotServing,
+    ModelVersionNotFound,
     PredictionRejected,
     Problem,
     TokenRefused,
@@ -45,9 +46,17 @@ def read(workspace: str, endpoint: str, status: int, headers: Mapping[str, str],
     if status in {400, 415, 422}:
         return PredictionRejected(endpoint=endpoint, upstream_message=message or "no reason given", **fields), False
     if status == 404:
-        return EndpointNotFound(kind="endpoint", name=endpoint, **fields), False
+        return _missing(endpoint, message, fields), False
     kind = {403: WorkspaceRefused, 408: WorkspaceTimeout, 504: WorkspaceTimeout}.get(status, WorkspaceFault)
     return kind(**acting), False
+
+
+def _missing(endpoint: str, message: str, fields: dict[str, Any]) -> Problem:
+    """What is not there: the endpoint, or what it serves, when its provider withdrew that and the platform minds."""
+    named = re.search(r"'([^']+)'", message)
+    if named is None or endpoint in message:
+        return EndpointNotFound(kind="endpoint", name=endpoint, **fields)
+    return ModelVersionNotFound(kind="model version", name=named[1], **fields)
 
 
 def _read_upstream(said: bytes) -> dict[str, Any]:

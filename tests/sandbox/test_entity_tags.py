@@ -1,4 +1,4 @@
-"""Tags of Unity Catalog's objects: one API for all kinds, the limits of the platform, the registry's own for models."""
+"""Names and tags of Unity Catalog's objects: the platform's limits, one API for all kinds, the registry's own."""
 
 from typing import Any
 
@@ -47,6 +47,14 @@ def test_a_tag_is_short_plain_and_one_of_fifty(sandbox: Sandbox) -> None:
         assign(admin, "schemas", schema, "one_more")
     with pytest.raises(InvalidParameterValue, match="entity type"):
         assign(admin, "notebooks", schema, "k")
+
+
+def test_a_name_has_at_most_255_plain_characters(sandbox: Sandbox) -> None:
+    catalog, admin = sandbox.schema("dev").partition(".")[0], sandbox.client("dev")
+    assert admin.schemas.create("s" * 255, catalog).name == "s" * 255
+    for name in ("s" * 256, "two words", "a.b", "a/b", "a\x07b"):
+        with pytest.raises(InvalidParameterValue, match="Valid names cannot contain"):
+            admin.schemas.create(name, catalog)
 
 
 def test_the_tags_of_a_model_are_those_of_its_registry(sandbox: Sandbox) -> None:

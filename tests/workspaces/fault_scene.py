@@ -10,7 +10,18 @@ from typing import Any
 
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
 
-from app.workspaces import catalogs, endpoints, grants, invocations, metastores, models, providers, recipients, shares
+from app.workspaces import (
+    catalogs,
+    endpoints,
+    grants,
+    invocations,
+    metastores,
+    models,
+    providers,
+    recipients,
+    share_assets,
+    shares,
+)
 from app.workspaces.endpoints import ServedEntity
 from tests.sandbox.running import unique
 from tests.workspaces.conftest import Platform
@@ -128,11 +139,13 @@ CALLS: dict[str, Callable[..., Any]] = {
     "get_share": shares.get_share,
     "ensure_share": lambda workspace, name: shares.ensure_share(workspace, name, comment=COMMENT),
     "ensure_reader": shares.ensure_reader,
+    "remove_reader": shares.remove_reader,
     "add": lambda share, model, name: shares.ensure_model("dev", share, model, shared_as=name),
     "ensure_recipient": lambda workspace, identifier, name: recipients.ensure_recipient(
         workspace, identifier, name=name, comment=COMMENT
     ),
     "list_shares": providers.list_shares,
+    "list_assets": share_assets.list_assets,
     "mount": _mount,
     "unmount": lambda name, provider, share: catalogs.remove_shared_catalog(
         "prod", name, provider=provider, share=share

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
+from databricks.sdk.errors.mapper import _error_mapper
 
-from app.errors import Internal, Problem
+from app.errors import Internal, ModelNotFound, Problem
+from app.workspaces import faults
 from tests.workspaces.conftest import Platform
 from tests.workspaces.fault_scene import Scene, call, caused, prepare
 
@@ -56,6 +59,19 @@ def find_problem(scene: Scene, row: dict[str, Any]) -> Problem | None:
     except Problem as problem:
         return problem
     return None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 413, 418, 422, 429, 499, 500, 501, 502, 503, 504])
+def test_whatever_its_status_no_known_code_is_a_riddle(status: int) -> None:
+    for code in sorted(CODES | {"", "SOMETHING_NEW"}):
+        answer = requests.Response()
+        answer.status_code = status
+        answer.request = requests.Request("GET", "http://127.0.0.1/api").prepare()
+        error = _error_mapper(answer, {"error_code": code, "message": "Share 'x' is not there"})
+        for missing in (None, ModelNotFound(workspace="dev", kind="model", name="m")):
+            problem = faults.as_problem(error, "dev", "reading model m", missing)
+            assert problem.code != Internal.code
+            assert len(problem.detail.rstrip(".?").split(". ")) >= 2, problem.detail
 
 
 def test_every_known_code_stands_in_the_table_or_is_said_never_to_come() -> None:

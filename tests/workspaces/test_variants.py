@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import Problem
+from app.errors import ModelVersionNotFound, Problem
 from app.sandbox.settings import VARIANTS
 from app.workspaces import catalogs, endpoints, grants, invocations, metastores, models, providers, recipients, shares
 from app.workspaces.endpoints import ServedEntity
@@ -109,6 +109,8 @@ def test_sharing_works_as_it_does_by_default_and_what_serves_goes_on(
         until_settled(journey.endpoint)
         journey.withdraw()
         assert invocations.predict("prod", journey.endpoint, ROWS).content == {"predictions": [3.0]}
+        with platform.sandbox.switched(serve_withdrawn=False), pytest.raises(ModelVersionNotFound):
+            invocations.predict("prod", journey.endpoint, ROWS)
         journey.give_back()
 
 
