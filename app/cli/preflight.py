@@ -44,6 +44,7 @@ def check_workspaces(
     for report in found:
         _print(report)
     if any(report.state == RED for report in found):
+        console.print("\nWhat mends it, for an admin to read and run: causeway check --admin --commands")
         raise typer.Exit(1)
 
 
@@ -67,7 +68,9 @@ def _get_variable(workspace: str) -> str:
 def _print(report: Report) -> None:
     parts = " and ".join(report.roles) or "no part"
     title = f"{report.workspace}: {parts}, for {', '.join(report.projects) or 'no project'}"
-    table = Table("", "", "what", "seen", title=title, title_justify="left", title_style="bold", show_edge=False)
+    table = Table("", "", title=title, title_justify="left", title_style="bold", show_edge=False)
+    for heading in ("what", "seen"):
+        table.add_column(heading, overflow="fold")
     project: str | None = ""
     for one in report.checks:
         if one.project != project:
@@ -77,7 +80,8 @@ def _print(report: Report) -> None:
     console.print()
     console.print(table)
     counted = [(state, sum(one.state == state for one in report.checks)) for state in MARKS]
-    console.print("  ".join(f"[{MARKS[state][1]}]{MARKS[state][0]} {count}[/]" for state, count in counted if count))
+    told = (f"[{MARKS[state][1]}]{MARKS[state][0]} {count} {state.lower()}[/]" for state, count in counted if count)
+    console.print("  ".join(told))
 
 
 def _make_row(one: Check) -> tuple[Text, Text, Text, Text]:

@@ -53,15 +53,15 @@ def revoke(workspace: str, kind: str, name: str, principal: str, privileges: lis
 
 
 def ensure_service_principal(workspace: str, application_id: str | None, display_name: str) -> list[str]:
-    """The service principal, which may work in the workspace; of no given id, it is made with one of the platform's.
+    """The service principal, which may work in the workspace; one of no given id is known by its display name.
 
     Where the platform takes an id with a new service principal, it gets this one; elsewhere the account must have it.
     """
+    given = {"applicationId": application_id} if application_id else {}
     entitled = {"displayName": display_name, "entitlements": [{"value": "workspace-access"}]}
-    if application_id is None:
-        return [call(workspace, "POST", f"{SCIM}/ServicePrincipals", entitled)]
-    make = call(workspace, "POST", f"{SCIM}/ServicePrincipals", {"applicationId": application_id, **entitled})
-    found = _curl(workspace, "GET", quote(_by_application_id(application_id)))
+    make = call(workspace, "POST", f"{SCIM}/ServicePrincipals", {**given, **entitled})
+    known = _filter("applicationId", application_id) if application_id else _filter("displayName", display_name)
+    found = _curl(workspace, "GET", quote(known))
     return [f"{found} | grep -q '\"applicationId\"' || {make}"]
 
 
@@ -151,12 +151,12 @@ def _read_metastore(workspace: str) -> str:
 
 
 def _read_id(workspace: str, application_id: str) -> str:
-    found = _curl(workspace, "GET", quote(_by_application_id(application_id)))
+    found = _curl(workspace, "GET", quote(_filter("applicationId", application_id)))
     return f"id=$({found} | {_text('id')})"
 
 
-def _by_application_id(application_id: str) -> str:
-    return f"{SCIM}/ServicePrincipals?filter=" + escape(f'applicationId eq "{application_id}"')
+def _filter(attribute: str, value: str) -> str:
+    return f"{SCIM}/ServicePrincipals?filter=" + escape(f'{attribute} eq "{value}"')
 
 
 def _text(name: str) -> str:

@@ -9,7 +9,7 @@ from app.configuration import Workspace
 from app.domain.preflight.checks import GREEN, RED, UNKNOWN, WARNING, Finding, Prerequisite, tell, tell_missing
 from app.domain.preflight.rights import CONSUMER, PROVIDER
 from app.domain.preflight.sight import Sight
-from app.errors import UpstreamNotFound, WorkspaceConflict, WorkspaceFault, WorkspaceRefused
+from app.errors import UnityCatalogUnavailable, UpstreamNotFound, WorkspaceFault, WorkspaceRefused
 from app.workspaces import admin_commands, identities, metastores, preflight
 
 # The jobs' wheel needs Python 3.11: serverless environments have it from version 2 on, runtimes from 15 on [DOC].
@@ -91,8 +91,7 @@ def _look_at_the_clock(sight: Sight) -> Finding:
 def _look_for_the_metastore(sight: Sight) -> Finding:
     try:
         found = sight.ask(metastores.get_metastore)
-    except (UpstreamNotFound, WorkspaceFault, WorkspaceConflict) as problem:
-        # None assigned is METASTORE_DOES_NOT_EXIST, INVALID_STATE or FEATURE_DISABLED, by the platform's generation.
+    except (UnityCatalogUnavailable, WorkspaceFault) as problem:
         return Finding(RED, tell(problem))
     return Finding(GREEN, f"metastore {found.name} in {found.region}, known to others as {found.sharing_identifier}")
 
@@ -112,7 +111,8 @@ def _look_at_the_scope(sight: Sight, outside: dict[str, bool]) -> Finding:
 def _look_for_serving(sight: Sight) -> Finding:
     try:
         count = sight.ask(preflight.count_endpoints)
-    except (WorkspaceFault, WorkspaceRefused) as problem:
+    except (UnityCatalogUnavailable, WorkspaceFault, WorkspaceRefused) as problem:
+        # FEATURE_DISABLED among them.
         return Finding(RED, tell(problem))
     return Finding(GREEN, f"it answers; {count} endpoints are seen")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from app import configuration
 from app.configuration import AccessToken, OAuthClient
@@ -23,12 +22,10 @@ def list_of_control(workspace: str) -> list[Prerequisite]:
     auth = configuration.current().workspaces[workspace].auth
     client_id = auth.client_id if isinstance(auth, OAuthClient) else None
     make = admin_commands.ensure_service_principal(workspace, client_id, CONTROL_NAME)
-    sign_in = list(make)
-    if isinstance(auth, OAuthClient):
-        variable = auth.client_secret.env or f"{workspace.upper()}_CONTROL_SECRET"
-        sign_in += admin_commands.make_secret(workspace, auth.client_id, variable)
+    # A token's owner, and another token, are nothing that a command could choose.
+    sign_in = [*make, *_make_secret(workspace, auth)] if client_id else []
     lasting = "a service principal: what control makes belongs to it, and an endpoint's creator can never be changed"
-    entitled = admin_commands.entitle(workspace, client_id) if client_id else []
+    entitled = [*make, *admin_commands.entitle(workspace, client_id)] if client_id else []
     return [
         Prerequisite(
             "workspace-answers",
@@ -45,7 +42,7 @@ def list_of_control(workspace: str) -> list[Prerequisite]:
         Prerequisite(
             *("control-may-enter", CONTROL, f"the entitlement {WORKSPACE_ACCESS}: without it, nothing is served"),
             _look_for_the_entitlement,
-            commands=[*make, *entitled],
+            commands=entitled,
         ),
         Prerequisite("credential-lasts", CONTROL, f"a secret for {SOON.days} days and more", _look_for_an_end),
     ]
@@ -88,7 +85,8 @@ def _look_whether_it_answers(sight: Sight) -> Finding:
     except (CredentialsUnreadable, TokenRefused, WorkspaceRefused) as problem:
         if sight.admin is None:
             sight.stop_asking(problem)
-        return Finding(RED, tell(problem))
+        # A refused token is made up for by a fresh one; a refused secret is not.
+        return Finding(RED, tell(problem), [] if isinstance(problem, TokenRefused) else None)
     except Problem as problem:
         sight.stop_asking(problem)
         return Finding(RED, tell(problem), [])
@@ -136,14 +134,15 @@ def _look_for_an_end(sight: Sight) -> Finding:
     # Which of several is in use is not told: an older one may be.
     seen = f"the last {what} of control's ends at {last:%Y-%m-%d %H:%M} UTC"
     left = last - datetime.now(UTC)
-    return Finding(RED if left < VERY_SOON else WARNING if left < SOON else GREEN, seen, _renewal(sight, auth))
+    state = RED if left < VERY_SOON else WARNING if left < SOON else GREEN
+    return Finding(state, seen, _make_secret(sight.workspace, auth))
 
 
-def _renewal(sight: Sight, auth: Any) -> list[str]:
+def _make_secret(workspace: str, auth: OAuthClient | AccessToken) -> list[str]:
     if not isinstance(auth, OAuthClient):
         return []
-    variable = auth.client_secret.env or f"{sight.workspace.upper()}_CONTROL_SECRET"
-    return admin_commands.make_secret(sight.workspace, auth.client_id, variable)
+    variable = auth.client_secret.env or f"{workspace.upper()}_CONTROL_SECRET"
+    return admin_commands.make_secret(workspace, auth.client_id, variable)
 
 
 def _look_for_a_runner(sight: Sight, runner: str) -> Finding:

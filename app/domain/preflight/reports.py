@@ -67,7 +67,9 @@ def list_roles(workspace: str) -> list[str]:
     """The parts that the configuration gives the workspace."""
     known = configuration.current()
     receives = any(link.target == workspace for link in known.links)
-    serves = any(project.endpoints.get(workspace) for project in known.projects.values())
+    serves = any(
+        project.endpoints.get(workspace) or project.partners.get(workspace) for project in known.projects.values()
+    )
     roles = [PROVIDER] if known.workspaces[workspace].shareable_catalog else []
     return [*roles, CONSUMER] if receives or serves else roles
 
