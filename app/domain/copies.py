@@ -45,17 +45,18 @@ def check_staying(workspace: str, published_model: str) -> None:
         raise OperationInProgress(operation=holder, resource=resource)
 
 
-def make_job(operation_id: str, request: dict[str, Any], scan: bool) -> Job:
+def make_job(operation_id: str, request: dict[str, Any], about: str, scan: bool) -> Job:
     """The job that copies the version of a publish request. It loads nothing, and so runs as control itself.
 
-    With `scan` it copies nothing that would run unsafe code when it is unpickled.
+    What is said `about` the version stands in the copy's comment. With `scan` nothing is copied that would run unsafe
+    code when it is unpickled.
     """
     source = {"model": request["model"], "version": request["version"]}
     parameters = {
         "operation_id": operation_id,
         "source": source,
         "target": {"model": request["published_model"]},
-        "comment": make_comment(request),
+        "comment": make_comment(request, about),
         "scan": scan,
         "carried": request["tags"],
         "tags": {"causeway_project": request["project"], "causeway_audience": request["audience"]},
@@ -71,10 +72,10 @@ def make_job(operation_id: str, request: dict[str, Any], scan: bool) -> Job:
     )
 
 
-def make_comment(request: dict[str, Any]) -> str:
-    """What the copy says of itself to whoever sees it."""
+def make_comment(request: dict[str, Any], about: str = "") -> str:
+    """What the copy says of itself to whoever sees it: what it is, and what there is to say `about` the version."""
     audience = f"audience {request['audience']} of project {request['project']}"
-    return f"Vetted copy of {request['model']} version {request['version']} for {audience}."
+    return f"Vetted copy of {request['model']} version {request['version']} for {audience}. {about}".strip()
 
 
 def prove(workspace: str, model: str, copy: dict[str, Any]) -> None:
@@ -134,7 +135,7 @@ def remove_unfinished(request: dict[str, Any], run: dict[str, Any] | None) -> No
         raise WorkspaceConflict(workspace=workspace, action=f"deleting copies in {model}")
     with suppress(ModelNotFound):
         for version in list(models.iterate_versions(workspace, model)):
-            if version.comment == make_comment(request):
+            if (version.comment or "").startswith(make_comment(request)):
                 remove_unpromised(workspace, request["share"], model, request["shared_as"], version.version)
 
 

@@ -95,10 +95,9 @@ def judge_tags(policy: Policy, tags: dict[str, str]) -> list[Rule]:
 
 def find_metrics(project: str, workspace: str, model: str, version: int) -> Metrics:
     """What the version's own training run measured, else what its MLflow run says where that can be read."""
-    trained = {"project": project, "workspace": workspace, "version": version, "state": "SUCCEEDED"}
-    for run in records.list_all(TrainingRun, **trained):
-        if run.model.lower() == model.lower():
-            return Metrics(dict(run.outcome.get("metrics") or {}), f"training run {run.id}")
+    run = find_training(project, workspace, model, version)
+    if run is not None:
+        return Metrics(dict(run.outcome.get("metrics") or {}), f"training run {run.id}")
     run_id = models.get_version(workspace, model, version).run_id
     if run_id:
         # Runs belong to whoever trained.
@@ -107,6 +106,13 @@ def find_metrics(project: str, workspace: str, model: str, version: int) -> Metr
             if found is not None:
                 return Metrics(found, f"MLflow run {run_id}")
     return Metrics({}, "no run that can be read")
+
+
+def find_training(project: str, workspace: str, model: str, version: int) -> TrainingRun | None:
+    """The training run that registered the version, or None."""
+    place = {"project": project, "workspace": workspace, "version": version, "state": "SUCCEEDED"}
+    runs = records.list_all(TrainingRun, **place)
+    return next((run for run in runs if run.model.lower() == model.lower()), None)
 
 
 def find_licence(tags: dict[str, str]) -> str | None:

@@ -11,6 +11,7 @@ from app.domain import audience_shares, audiences, copies, jobs, model_versions,
 from app.domain.access import Caller, Name, check, check_active
 from app.domain.audience_shares import Publishing as Publishing
 from app.domain.audiences import Member
+from app.domain.model_cards import artifacts
 from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import Change, Check, Plan, require
 from app.domain.standings import Standing
@@ -29,6 +30,8 @@ from app.workspaces import metastores
 from app.workspaces.shares import Share
 
 PUBLISH, PLAN = "publish", "plan-publish"
+# What is the record's own, or of no use to it.
+OF_THE_COPY = {"model", "version", "digest", "removed"}
 VET, SHARE = "hold the version to the policy", "ensure the share"
 
 
@@ -119,7 +122,7 @@ async def publish(work: Work) -> Outcome:
     await durable.step("compare the share with the audience", audience_shares.check, publishing, work.resource_id)
     await durable.step("ensure the schema of shareable models", audience_shares.ensure_schema, publishing)
     try:
-        copy = await jobs.run(work, copies.make_job(work.id, work.request, scan=vetted["scan"]))
+        copy = await jobs.run(work, copies.make_job(work.id, work.request, vetted["in_short"], vetted["scan"]))
     except CopyFailed as problem:
         raise vetting.explain(problem, publishing.asked) from problem
     try:
@@ -129,13 +132,14 @@ async def publish(work: Work) -> Outcome:
         members = await durable.step("ensure the recipients", audience_shares.ensure_members, publishing)
         if publishing.is_first:
             await durable.step("ensure SELECT for the recipients", audience_shares.ensure_readers, publishing, members)
+        found = {name: value for name, value in copy.items() if name not in OF_THE_COPY}
+        found |= {**vetted, "signature": signature, "shared_as": shared_as, "recipients": members}
+        record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"], "outcome": found}
+        found["model_card"] = await durable.step("keep the model card", artifacts.keep, work.resource_id, record)
         await durable.step("read it all back", audience_shares.read_back, publishing, copy["version"])
     except Problem as problem:
         raise await _taken_back(publishing, copy["version"], problem) from problem
-    told = {name: copy[name] for name in ("files", "mlflow", "requirements", "reused")}
-    found = {**told, **vetted, "signature": signature}
-    record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"]}
-    return Outcome({**record, "outcome": {**found, "shared_as": shared_as, "recipients": members}})
+    return Outcome(record)
 
 
 def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
@@ -144,7 +148,9 @@ def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
     check_active(*_list_workspaces(publishing))
     description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
     columns = ", ".join(column.name or column.type for column in description.inputs)
-    travelling = travels.look(publishing, description, copies.make_comment(asdict(publishing)))
+    vetted = vetting.look(publishing.asked)
+    comment = copies.make_comment(asdict(publishing), vetted.in_short)
+    travelling = travels.look(publishing, description, comment)
     copies.check_staying(publishing.workspace, publishing.published_model)
     copies.check_name(publishing.workspace, publishing.published_model, publishing.model)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
@@ -154,7 +160,6 @@ def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
     standing = audience_shares.stand(publishing, share, members) if share else None
     is_first = _check_standing(publishing, standing)
     readers = standing.readers if standing else []
-    vetted = vetting.look(publishing.asked)
     made = PublicationPlan(
         checks=[
             Check("names are the project's", f"{publishing.model}, {publishing.audience}"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.domain import approvals, audiences, model_signatures, policies
+from app.domain import approvals, audiences, model_cards, model_signatures, policies
 from app.domain.approvals import Subject
 from app.domain.plans import Check
 from app.domain.policies import Rule
@@ -30,13 +30,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Vetted:
-    """What looking found: every rule, what others have to approve (None: nothing), and whose key signs the copy."""
+    """What looking found: every rule, what others have to approve (None: nothing), and whose key signs the copy.
+
+    `in_short` is what the copy's comment says of it.
+    """
 
     rules: list[Rule]
     subject: Subject | None
     approvals_needed: int
     scan: bool
     key_hint: str | None
+    in_short: str
 
     def list_checks(self) -> list[Check]:
         """The rules as a plan lists them. How many have approved is left out: the plan stays the same when they do."""
@@ -61,7 +65,9 @@ def look(asked: Asked) -> Vetted:
     rules = policies.judge(asked.project, asked.audience, asked.workspace, asked.model, asked.version)
     policies.require(asked.model, asked.version, asked.audience, rules)
     subject = approvals.get_publication_subject(**asdict(asked)) if policy.approvals else None
-    return Vetted(rules, subject, policy.approvals, policy.scan, model_signatures.find_hint())
+    training = policies.find_training(asked.project, asked.workspace, asked.model, asked.version)
+    in_short = model_cards.shorten(training, [rule.rule for rule in rules], policy.approvals, policy.scan)
+    return Vetted(rules, subject, policy.approvals, policy.scan, model_signatures.find_hint(), in_short)
 
 
 def hold(asked: Asked, principal: str) -> dict[str, Any]:
@@ -73,7 +79,8 @@ def hold(asked: Asked, principal: str) -> dict[str, Any]:
     given = require_approvals(vetted, principal)
     subject_digest = vetted.subject.digest if vetted.subject else None
     rules = [asdict(rule) for rule in vetted.rules]
-    return {"policy": rules, "approved_by": given, "subject_digest": subject_digest, "scan": vetted.scan}
+    told = {"policy": rules, "approved_by": given, "subject_digest": subject_digest, "scan": vetted.scan}
+    return {**told, "in_short": vetted.in_short}
 
 
 def explain(problem: CopyFailed, asked: Asked) -> CopyFailed | PolicyUnmet:

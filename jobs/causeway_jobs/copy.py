@@ -13,6 +13,7 @@ from databricks.sdk import WorkspaceClient
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 
 from causeway_jobs import folders, manifest, scan
 from causeway_jobs.folders import Refusal
@@ -34,14 +35,14 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
     mlflow.set_registry_uri("databricks-uc")
     client = MlflowClient()
     source, target = parameters["source"], parameters["target"]["model"]
-    _check_source(source)
+    found = _check_source(source)
     with tempfile.TemporaryDirectory() as folder:
         files = manifest.download(source["model"], str(source["version"]), Path(folder))
         digest = manifest.digest(files)
         folders.progress(f"source has {len(files)} files, {digest}")
         if parameters.get("scan"):
             _check_code(Path(folder), source)
-        requirements = _read_requirements(Path(folder))
+        described = _describe(Path(folder), found)
         _ensure_model(client, target)
         earlier, removed = _settle_earlier_tries(client, source, target, digest)
         version = earlier or _create(client, parameters, digest, folder)
@@ -57,11 +58,11 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
         "reused": earlier is not None,
         "removed": [int(number) for number in removed],
         "mlflow": installed("mlflow"),
-        "requirements": requirements,
+        **described,
     }
 
 
-def _check_source(source: dict[str, Any]) -> None:
+def _check_source(source: dict[str, Any]) -> ModelVersion:
     name = f"{source['model']} version {source['version']}"
     found = manifest.find_version(source["model"], str(source["version"]))
     if found is None:
@@ -69,6 +70,7 @@ def _check_source(source: dict[str, Any]) -> None:
     if found.status != "READY":
         detail = f"{name} is {found.status}. Only a version that is READY can be copied."
         raise Refusal("source-not-ready", detail, source=source, status=found.status)
+    return found
 
 
 def _check_code(folder: Path, source: dict[str, Any]) -> None:
@@ -78,11 +80,25 @@ def _check_code(folder: Path, source: dict[str, Any]) -> None:
         raise Refusal("unsafe-code", detail, findings=findings)
 
 
-def _read_requirements(folder: Path) -> list[str]:
-    """The lines of the version's own requirements.txt that are no remarks; none where it has none."""
+def _describe(folder: Path, found: ModelVersion) -> dict[str, Any]:
+    """What the version says of itself in plain files and tags, for its model card."""
     path = folder / "requirements.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    lines = [line.strip() for line in path.read_text().splitlines()] if path.exists() else []
+    signature = Model.load(str(folder)).signature
+    sides = (signature.inputs, signature.outputs) if signature is not None else (None, None)
+    inputs, outputs = ([_column(spec) for spec in side.inputs] if side is not None else [] for side in sides)
+    return {
+        "requirements": [line for line in lines if line and not line.startswith("#")],
+        "tags": dict(found.tags),
+        "description": found.description or None,
+        "inputs": inputs,
+        "outputs": outputs,
+    }
+
+
+def _column(spec: Any) -> dict[str, Any]:
+    kind = spec.type
+    return {"name": spec.name, "type": getattr(kind, "name", None) or str(kind)}
 
 
 def _ensure_model(client: MlflowClient, target: str) -> None:

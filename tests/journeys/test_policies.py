@@ -1,14 +1,17 @@
 """Policy before publishing, through the API: every unmet rule at once, approvals of others, and unsafe code found."""
 
+import hashlib
+import html
 import os
 import pickle
 from typing import Any
 
 import pytest
 
-from tests.two_workspaces import ADA, ALICE, BOB, VIEWER, TwoWorkspaces, failed, problem
+from tests.two_workspaces import ADA, ALICE, BOB, REQUIREMENTS, VIEWER, TwoWorkspaces, failed, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
+PINS = REQUIREMENTS.decode().split()
 GOOD = {"team": "bikes", "reviewed": "2026-11-26", "licence": "Apache-2.0"}
 
 
@@ -83,14 +86,45 @@ def test_only_the_approval_of_somebody_else_for_exactly_this_lets_a_version_out(
     assert (record["approved_by"], record["subject_digest"]) == ([ADA], digest)
     assert {rule["rule"] for rule in record["policy"]} == {"tags.team", "tags.reviewed", "licence"}
     assert (record["scan"], record["findings"]) == (True, [])
-    # A second project's caller gets nothing that goes with it, either.
-    problem(world.service.client(BOB).get(f"/v1/publications/{record['id']}/signature"), 404, "record-not-found")
+    look_at_what_goes_with_it(world, record, plan)
 
     listed = {"subject_digest": digest}
     assert {one["principal"] for one in world.alice.get("/v1/approvals", params=listed).json()["items"]} == {ADA, ALICE}
     assert world.service.client(BOB).get("/v1/approvals", params=listed).json()["items"] == []
     events = world.alice.get("/v1/audit-events", params={"principal": ADA}).json()["items"]
     assert [one["details"]["subject_digest"] for one in events if one["action"] == "publish approved"] == [digest]
+
+
+def look_at_what_goes_with_it(world: TwoWorkspaces, record: dict[str, Any], plan: dict[str, Any]) -> None:
+    """The card in all its forms, the comment, the kept page, and the bill of materials; for nobody else."""
+    path = f"/v1/publications/{record['id']}"
+    card = world.alice.get(f"{path}/model-card").json()
+    assert [one["principal"] for one in card["approvals"]] == [ADA]
+    assert (card["licence"], card["digest"], card["requirements"]) == ("Apache-2.0", record["digest"], PINS)
+    assert (card["inputs"], card["training"]) == ([{"name": "hr", "type": "double"}], None)
+    markdown = world.alice.get(f"{path}/model-card/markdown")
+    assert markdown.headers["content-type"].startswith("text/markdown")
+    assert "```mermaid" in markdown.text
+    page = world.alice.get(f"{path}/model-card/page")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "data:image/svg+xml" in page.text
+    kept = world.sandbox.call("dev", "GET", f"/api/2.0/fs/files{card['kept_at']}").content
+    assert hashlib.sha256(kept).hexdigest() == card["kept_sha256"]
+    assert ADA in html.unescape(kept.decode())
+    copy = f"/v1/workspaces/dev/models/{record['published']['model']}/versions/{record['published']['version']}"
+    comment = world.alice.get(copy).json()["comment"]
+    assert "Approved by: at least 1 other(s)." in comment
+    assert ADA not in comment
+    assert plan["travels"]["comment"] == comment
+
+    bill = world.alice.get(f"{path}/sbom").json()
+    assert (bill["bomFormat"], bill["metadata"]["component"]["type"]) == ("CycloneDX", "machine-learning-model")
+    assert {one["purl"] for one in bill["components"]} == {f"pkg:pypi/{pin.replace('==', '@')}" for pin in PINS}
+    assert bill == world.alice.get(f"{path}/sbom").json()
+
+    bob = world.service.client(BOB)
+    for part in ("signature", "sbom", "model-card", "model-card/markdown", "model-card/page"):
+        problem(bob.get(f"{path}/{part}"), 404, "record-not-found")
 
 
 def test_a_pickle_that_runs_a_program_is_found_before_anything_of_it_is_copied(world: TwoWorkspaces) -> None:
@@ -107,4 +141,5 @@ def test_a_pickle_that_runs_a_program_is_found_before_anything_of_it_is_copied(w
     assert record["state"] == "FAILED"
     assert record["findings"] == [{"file": "model.pkl", "imported": "posix.system", "severity": "dangerous"}]
     last = model.rpartition(".")[2]
+    problem(world.alice.get(f"/v1/publications/{record['id']}/model-card"), 409, "record-not-active")
     assert world.effects("model-created", name=f"causeway_shareable.causeway_bikes_guarded.{last}") == []
