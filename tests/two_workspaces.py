@@ -47,6 +47,7 @@ class TwoWorkspaces:
         self.sandbox = Sandbox(folder / "sandbox", "--beside-dev", "lab", *sandbox_arguments)
         try:
             self.grants = self._grant(folder / "causeway.env", "bikes", "trains")
+            self._let_prod_own_copies()
             self._let_lab_consume()
             self.secrets = {name: self.grants[name] for name in ("DEV_CONTROL_SECRET", "PROD_CONTROL_SECRET")}
             self.secrets["SIGNING_KEY"] = SIGNING_KEY
@@ -142,6 +143,10 @@ class TwoWorkspaces:
             assert done.returncode == 0, done.stdout + done.stderr
         return dict(line.split("=", 1) for line in env_file.read_text().splitlines())
 
+    def _let_prod_own_copies(self) -> None:
+        """What an acceptance with `copy` needs beside what the script grants."""
+        self.sandbox.grant("prod", "schema", "main.bikes", self.grants["PROD_CONTROL_ID"], "CREATE_MODEL")
+
     def _let_lab_consume(self) -> None:
         """What the script grants in a consumer's metastore, here in dev's own; a metastore knows each identity once."""
         control, metastore = self.grants["DEV_CONTROL_ID"], self.sandbox.client("dev").metastores.summary().metastore_id
@@ -157,6 +162,7 @@ class TwoWorkspaces:
             "second": _to({"workspace": "prod"}),
             "near": _to({"workspace": "lab"}),
             "far": _to({"workspace": "island"}),
+            "kept": _to({"workspace": "prod"}),
             "guarded": {**_to({"workspace": "prod"}), "policy": GUARDED},
             # For those who go behind Causeway's back.
             **{
@@ -193,7 +199,7 @@ class TwoWorkspaces:
         return {
             "runners": {place: self.grants[f"{place.upper()}_RUNNER_{name}"] for place in ("dev", "prod", "lab")},
             "volumes": dict.fromkeys(("dev", "prod"), f"main.{name}.files"),
-            "sources": {"dev": [f"main.{name}.*"], "prod": [f"shared_{name}*"]},
+            "sources": {"dev": [f"main.{name}.*"], "prod": [f"shared_{name}*", f"main.{name}.*"]},
             "endpoints": {"prod": [f"{name}-*"]},
             "audiences": {"azure": _to({"workspace": "prod"})},
             "readers": {"prod": [READERS]},
@@ -215,6 +221,12 @@ def make_version(sandbox: Sandbox, model: str, *, signature: bool = True, ready:
         known = {"name": model, "version": number}
         assert admin.call("dev", "POST", f"{base}/model-versions/finalize", json=known).status_code == 200
     return int(number)
+
+
+def control(world: TwoWorkspaces, workspace: str = "dev") -> Any:
+    """A client with the rights of whoever owns what Causeway makes in the workspace."""
+    identity, secret = (world.grants[f"{workspace.upper()}_CONTROL_{part}"] for part in ("ID", "SECRET"))
+    return world.sandbox.client(workspace, client_id=identity, client_secret=secret, auth_type="oauth-m2m")
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> Problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from app import configuration
 from app.domain import access, records, resting_acceptances
 from app.domain.access import Caller, Name
 from app.domain.plans import Change, Check, Plan
@@ -63,6 +64,7 @@ def look(caller: Caller, acceptance: Acceptance) -> Impact:
     serving = [
         one
         for workspace in [acceptance.workspace, *acceptance.outcome.get("also_seen_in", [])]
+        if workspace in configuration.current().workspaces
         for one in _list_serving(workspace, acceptance.catalog)
     ]
     named = [one for one in serving if _is_declared(caller, one)]

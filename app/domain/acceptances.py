@@ -6,9 +6,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from app import durable
+from app import configuration, durable
 from app.configuration import share_name
-from app.domain import audiences, catalog_users, jobs, ownership, partners, shared_catalogs, visible_models
+from app.domain import (
+    audiences,
+    catalog_users,
+    jobs,
+    owned_copies,
+    ownership,
+    partners,
+    shared_catalogs,
+    visible_models,
+)
 from app.domain.access import Caller, Name, check, check_active, check_link, get_workspace
 from app.domain.catalog_users import PRIVILEGES
 from app.domain.operations import REJECT, Key, Operation, start
@@ -33,7 +42,7 @@ class Request:
     """Whose share to accept where, whom to let in, and how many seconds to wait for what was shared to be seen.
 
     The share is a linked workspace's for an `audience`, or the `share` of a partner (`sharing_identifier`). No catalog
-    means the derived one.
+    means the derived one. With `keeps_copy` the consumer gets copies of its own in the schema `copy_to`.
     """
 
     project: str
@@ -45,6 +54,8 @@ class Request:
     catalog: str | None
     readers: list[str]
     visible_within_seconds: int
+    keeps_copy: bool = False
+    copy_to: str | None = None
 
 
 def plan(caller: Caller, request: Request) -> Plan:
@@ -75,7 +86,7 @@ def begin(caller: Caller, key: Key, request: Request, plan_digest: str | None, o
 
 @register("accept", Acceptance)
 async def accept(work: Work) -> Outcome:
-    """Wait for the share, make its catalog, let its users in, and wait for what was published."""
+    """Wait for the share, make its catalog, let its users in, wait for what was published, and copy it if asked to."""
     accepting = Accepting(**work.request)
     share = await _visible("wait for the share", accepting.share, shared_catalogs.look_for_share, accepting)
     made = await durable.step(CATALOG, shared_catalogs.ensure, accepting, share["provider"])
@@ -83,13 +94,17 @@ async def accept(work: Work) -> Outcome:
     await durable.step("let its users use the catalog", catalog_users.ensure, *place, again_from=CATALOG)
     await _visible("wait for the published versions", accepting.catalog, shared_catalogs.look_for_versions, accepting)
     shown = await durable.step("list what is visible", _list_visible, accepting, again_from=CATALOG)
-    found = {"provider": share["provider"], "made": made, "runner": accepting.runner, **shown}
+    copies = await owned_copies.make(work, accepting, shown.pop("wanted"))
+    if copies:
+        copies = await durable.step("prove the copies", owned_copies.settle, accepting, copies)
+    found = {"provider": share["provider"], "made": made, "runner": accepting.runner, **shown, "copies": copies}
     return Outcome({"state": "ACTIVE", "granted": share["lacking"], "outcome": {**accepting.parties, **found}})
 
 
 def _list_visible(accepting: Accepting) -> dict[str, Any]:
     models = visible_models.read(accepting.workspace, accepting.catalog, [])
-    return {"models": models, "seen_at": datetime.now(UTC).isoformat()}
+    wanted = owned_copies.list_wanted(accepting, models) if accepting.copy_to else []
+    return {"models": models, "seen_at": datetime.now(UTC).isoformat(), "wanted": wanted}
 
 
 def _accepting(caller: Caller, request: Request) -> Accepting:
@@ -103,6 +118,11 @@ def _accepting(caller: Caller, request: Request) -> Accepting:
     catalog = request.catalog or derived
     principals = [Name("principal", request.workspace, one) for one in request.readers]
     check(caller, "accept", request.project, Name("catalog", request.workspace, catalog), *principals)
+    copy_to = None
+    if request.keeps_copy:
+        copy_to = owned_copies.get_schema(request.project, request.workspace, request.copy_to)
+        # As for a catalog: what fits everything in the schema is a pattern.
+        check(caller, "accept", request.project, Name("model", request.workspace, f"{copy_to}.*"))
     provider_identifier = _check_provider(caller, request)
     runner = jobs.get_runner(request.project, request.workspace)
     return Accepting(
@@ -118,6 +138,8 @@ def _accepting(caller: Caller, request: Request) -> Accepting:
         readers=sorted({*request.readers} - {runner}),
         visible_within_seconds=request.visible_within_seconds,
         also_seen_in=list_beside(request.project, request.workspace),
+        volume=configuration.current().workspaces[request.workspace].volume,
+        copy_to=copy_to,
     )
 
 
@@ -159,8 +181,26 @@ def _plan(accepting: Accepting) -> Plan:
                 "who else sees the catalog", ", ".join(accepting.also_seen_in) or "no other workspace of the project"
             ),
         ],
-        changes=[Change("none" if found else "create", place, "catalog", catalog, f"from share {share}"), *grants],
+        changes=[
+            Change("none" if found else "create", place, "catalog", catalog, f"from share {share}"),
+            *grants,
+            *_list_copies(accepting),
+        ],
     )
+
+
+def _list_copies(accepting: Accepting) -> list[Change]:
+    """What would be copied of what is promised; nobody knows yet what else the catalog will show."""
+    if accepting.copy_to is None:
+        return []
+    promised = shared_catalogs.list_promised(accepting)
+    schema = owned_copies.check_place(accepting, [model for model, _ in promised])
+    place, detail = accepting.workspace, f"copies into {schema}, as Causeway itself; it loads nothing"
+    made = [
+        Change("create", place, "model version", owned_copies.name_copy(accepting, model), f"{model} version {version}")
+        for model, version in promised
+    ]
+    return [Change("run", place, "job", "copy", detail), *made]
 
 
 def _check_share(accepting: Accepting) -> str:

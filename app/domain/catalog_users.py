@@ -7,8 +7,9 @@ from contextlib import suppress
 from app.errors import UpstreamNotFound, WorkspaceRefused
 from app.workspaces import grants
 
-# What can be granted on a catalog from a share is reading [DOC].
-PRIVILEGES = ("USE_CATALOG", "USE_SCHEMA", "EXECUTE")
+# What can be granted on a catalog from a share is reading [DOC]. SELECT is for tables that models depend on.
+EXECUTE = "EXECUTE"
+PRIVILEGES = ("USE_CATALOG", "USE_SCHEMA", EXECUTE, "SELECT")
 Granted = dict[str, list[str]]
 """Privileges by principal."""
 

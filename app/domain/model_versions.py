@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.errors import DataNotFound, ModelVersionNotReady, SignatureMissing
 from app.store import records
 from app.store.acceptances import Acceptance
@@ -27,13 +29,22 @@ def get_description(workspace: str, model: str, version: int) -> Description:
 
 
 def find_digest(project: str, workspace: str, model: str, version: int) -> str | None:
-    """The digest of the publication that the version came by, or None for a version that no accepted catalog holds."""
+    """The digest of the publication or of the copy that the version came by; None when it came by neither."""
+    copy = _find_copy(project, workspace, model, version)
+    if copy is not None:
+        return str(copy["digest"])
     publication = find_publication(project, workspace, model, version)
     return publication.digest if publication is not None else None
 
 
 def find_publication(project: str, workspace: str, model: str, version: int) -> Publication | None:
-    """The active publication that the version came by, or None for a version that no accepted catalog holds."""
+    """The active publication that the version came by, or None for a version that no accepted catalog holds.
+
+    Of a copy that the consumer owns it is the one that was copied, whatever has become of it.
+    """
+    copy = _find_copy(project, workspace, model, version)
+    if copy is not None:
+        return records.find(Publication, copy.get("publication_id") or "")
     catalog, _, shared_as = model.lower().partition(".")
     for acceptance in records.list_all(Acceptance, project=project, workspace=workspace, state="ACTIVE"):
         if acceptance.catalog.lower() != catalog:
@@ -44,3 +55,10 @@ def find_publication(project: str, workspace: str, model: str, version: int) -> 
             if str(publication.outcome.get("shared_as", "")).lower() == shared_as:
                 return publication
     return None
+
+
+def _find_copy(project: str, workspace: str, model: str, version: int) -> dict[str, Any] | None:
+    """What an acceptance, of whatever state, keeps of the copy that the version is."""
+    owned = {"model": model.lower(), "version": version}
+    accepted = records.list_all(Acceptance, project=project, workspace=workspace)
+    return next((copy for one in accepted for copy in one.outcome.get("copies", []) if copy["owned"] == owned), None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from app.domain import catalog_users
 from app.durable import Waiting
+from app.errors import ModelNotFound
 from app.store import records as store
 from app.store.acceptances import Acceptance
 from app.store.publications import Publication
@@ -18,7 +20,8 @@ class Accepting:
     """A share to take from a provider's metastore, known by its identifier, into a catalog of the consumer's.
 
     `provider_workspace` and `audience` are None for a partner's share. `also_seen_in` are the project's workspaces that
-    stand on the consumer's metastore too.
+    stand on the consumer's metastore too. With `copy_to`, a schema, the consumer keeps copies of its own there; the job
+    that makes them works in `volume`, which is control's.
     """
 
     project: str
@@ -33,6 +36,8 @@ class Accepting:
     readers: list[str]
     visible_within_seconds: int
     also_seen_in: list[str]
+    volume: str
+    copy_to: str | None
 
     @property
     def lock(self) -> str:
@@ -92,24 +97,36 @@ def ensure(accepting: Accepting, provider: str) -> bool:
     return found.comment == comment
 
 
-def list_promised(accepting: Accepting | Acceptance) -> list[tuple[str, int]]:
-    """What the catalog should show: each published model, by its name there, and version; nothing from a partner."""
+def list_publications(accepting: Accepting | Acceptance) -> list[Publication]:
+    """What is published now for the audience that is accepted; nothing from a partner."""
     if accepting.provider_workspace is None:
         return []
     place = {"workspace": accepting.provider_workspace, "audience": accepting.audience}
-    active = store.list_all(Publication, project=accepting.project, state="ACTIVE", **place)
-    promised = {(f"{accepting.catalog}.{one.outcome['shared_as']}", one.published_version or 0) for one in active}
-    return sorted(promised)
+    return store.list_all(Publication, project=accepting.project, state="ACTIVE", **place)
+
+
+def list_promised(accepting: Accepting | Acceptance) -> list[tuple[str, int]]:
+    """What the catalog should show: each published model, by its name there, and version."""
+    published = list_publications(accepting)
+    return sorted(
+        {(f"{accepting.catalog}.{one.outcome['shared_as']}", one.published_version or 0) for one in published}
+    )
 
 
 def look_for_versions(accepting: Accepting) -> Waiting | int:
-    """How many versions were promised, once the consumer sees each of them READY."""
+    """How many versions were promised, once the consumer sees each of them READY; a request a model, whatever their
+    number.
+    """
     promised = list_promised(accepting)
-    missing = [
-        f"{model} version {version}"
-        for model, version in promised
-        if (found := models.find_version(accepting.workspace, model, version)) is None or found.state != models.READY
-    ]
+    ready = {version for model in {model for model, _ in promised} for version in _list_ready(accepting, model)}
+    missing = [f"{model} version {version}" for model, version in promised if (model, version) not in ready]
     if missing:
         return Waiting(f"{len(promised) - len(missing)} of {len(promised)} are visible; waiting for {missing[0]}")
     return len(promised)
+
+
+def _list_ready(accepting: Accepting, model: str) -> list[tuple[str, int]]:
+    with suppress(ModelNotFound):
+        seen = models.iterate_versions(accepting.workspace, model)
+        return [(model, one.version) for one in seen if one.state == models.READY]
+    return []

@@ -174,6 +174,13 @@ class AcceptanceInUse(StateProblem):
     template = "Catalog {catalog} of {id} in {workspace} is used by {used_by}. Move those away first, or force it."
 
 
+class CopyPlaceUnusable(StateProblem):
+    """The schema that was named for the consumer's own copies cannot take them; `reason` says why."""
+
+    code, title = "copy-place-unusable", "The copies cannot go there"
+    template = "{schema} in {workspace} cannot take the copies: {reason}. Name another schema in copy_to."
+
+
 class EndpointNameTaken(StateProblem):
     """An endpoint of the wanted name exists that Causeway did not make for this project."""
 

@@ -27,6 +27,13 @@ class ServedModel(Response):
     version: str
 
 
+class KeptCopy(Response):
+    """A version that the consumer owns."""
+
+    model: str
+    version: int
+
+
 class AffectedEndpoint(Response):
     """A live endpoint that serves from the catalog."""
 
@@ -36,7 +43,7 @@ class AffectedEndpoint(Response):
 
 
 class AcceptanceImpactBody(Response):
-    """What rests on an acceptance; all of it is empty once it has been given back."""
+    """What rests on an acceptance; once it has been given back, nothing but its copies is left."""
 
     acceptance_id: str
     workspace: str
@@ -57,6 +64,8 @@ class AcceptanceImpactBody(Response):
     scoring_runs_under_way: list[str]
     acceptances: list[str]
     """The project's other acceptances of the same catalog: they end with it when it is removed."""
+    copies: list[KeptCopy]
+    """The copies that the acceptance made: they stay, and whoever serves or scores with them is not hit."""
     plan: PlanBody
     """What giving back would do; its digest goes into `plan_digest` of the DELETE."""
 
@@ -82,6 +91,7 @@ def _render(impact: Impact) -> AcceptanceImpactBody:
         deployments_under_way=impact.deployments,
         scoring_runs_under_way=impact.scoring_runs,
         acceptances=impact.resting.sharers,
+        copies=[KeptCopy.model_validate(copy["owned"]) for copy in record.outcome.get("copies", [])],
         plan=plan.render(impact.plan),
     )
 

@@ -1,4 +1,4 @@
-"""Acceptances: a provider's share as a catalog of the consumer; accept, list, give back."""
+"""Acceptances: a provider's share as a catalog of the consumer; list, give back. Their start: acceptance_requests."""
 
 from __future__ import annotations
 
@@ -6,107 +6,40 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from app import settings
-from app.domain import acceptances, records, returns
+from app.domain import records, returns
 from app.domain.acceptances import Acceptance
 from app.domain.operations import Key, Operation
 from app.errors import (
     AcceptanceInUse,
-    AudienceUnknown,
-    CatalogNameTaken,
-    LinkNotDeclared,
     PageTokenInvalid,
     PlanStale,
-    ProjectNotFound,
     RecordNotActive,
     RecordNotFound,
-    ShareNameTaken,
-    ShareNotFound,
     WorkspaceNotFound,
-    WorkspaceRetiring,
-    WorkspaceRoleMismatch,
 )
-from app.http.conventions import etags, pages, plan
-from app.http.conventions.bodies import OnConflict, Strictly, Time
-from app.http.conventions.bodies import Request as Body
+from app.http import acceptance_requests
+from app.http.conventions import etags, pages
+from app.http.conventions.bodies import OnConflict, Time
 from app.http.conventions.bodies import Response as Answer
 from app.http.conventions.caller import CurrentCaller
 from app.http.conventions.etags import UNCHANGED, IfNoneMatch
 from app.http.conventions.idempotency import ConflictQuery, IdempotencyKey, accept, accepts
 from app.http.conventions.live import look
-from app.http.conventions.names import PlanDigest, Word
 from app.http.conventions.operation import OperationBody
 from app.http.conventions.pages import PageBody, PageSize, PageToken
-from app.http.conventions.plan import PlanBody
 from app.http.conventions.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["acceptances"])
-OWN = (
-    AudienceUnknown,
-    CatalogNameTaken,
-    LinkNotDeclared,
-    ProjectNotFound,
-    ShareNameTaken,
-    ShareNotFound,
-    WorkspaceNotFound,
-    WorkspaceRetiring,
-    WorkspaceRoleMismatch,
-)
-IDENTIFIER = r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$"
-Principal = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
+router.include_router(acceptance_requests.router)
 Force = Annotated[bool, Query(description="Also while endpoints serve from the catalog; they are not looked for.")]
 PlanQuery = Annotated[
     str | SkipJsonSchema[None], Query(max_length=100, description="The digest of the impact's plan that was agreed to.")
 ]
-
-
-class ProviderReference(Body):
-    """Who shares: a linked workspace, or a partner; give one of them."""
-
-    workspace: Word | SkipJsonSchema[None] = None
-    """A workspace that is linked to the consumer; its metastore is found by sharing identifier, never by name."""
-    sharing_identifier: Annotated[str, Field(pattern=IDENTIFIER, max_length=255)] | SkipJsonSchema[None] = None
-    """The metastore of a Databricks partner whose workspaces are not run from here, as the project declares it."""
-
-    @model_validator(mode="after")
-    def _one_provider(self) -> ProviderReference:
-        if (self.workspace is None) == (self.sharing_identifier is None):
-            raise ValueError("give either workspace or sharing_identifier")
-        return self
-
-
-class AcceptanceRequest(Body):
-    """Whose share to accept, and where."""
-
-    project: Word
-    workspace: Word
-    """The consumer."""
-    provider: ProviderReference
-    audience: Word | SkipJsonSchema[None] = None
-    """With a linked workspace: the audience of the project that the share is for, with the consumer in it."""
-    share: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=100)] | SkipJsonSchema[None] = None
-    """With a partner: the name of its share, one that the project declares."""
-    catalog: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=255)] | SkipJsonSchema[None] = None
-    """A catalog name that the project declares; by default the share's own, for a partner one with its name in it."""
-    grant_to: Annotated[list[Principal], Field(max_length=50)] = []
-    """Who may use the catalog beside the project's runner: application ids, users or groups, each a declared reader."""
-    visible_within_seconds: Annotated[int, Field(ge=1, le=3600), Strictly] = acceptances.VISIBLE_SECONDS
-    """How long to wait for the share, and then for what was published in it; `share-not-visible` when it is over."""
-    plan_digest: PlanDigest | SkipJsonSchema[None] = None
-    """The digest of the plan that was agreed to."""
-    on_conflict: OnConflict = OnConflict.REJECT
-    """What to do while another operation is changing the same thing; a plan does not depend on it."""
-
-    @model_validator(mode="after")
-    def _one_share(self) -> AcceptanceRequest:
-        of_partner = self.provider.workspace is None
-        if (self.share is None) == of_partner or (self.audience is None) != of_partner:
-            raise ValueError("a linked workspace goes with an audience, a partner with a share")
-        return self
 
 
 class AcceptedProvider(Answer):
@@ -148,6 +81,30 @@ class CatalogWatch(Answer):
     """The code of what keeps it from being looked into; null when the last look went well."""
 
 
+class VersionReference(Answer):
+    """A version of a model."""
+
+    model: str
+    version: int
+
+
+class OwnedCopy(Answer):
+    """A version that the consumer owns: it stays when the share, or the catalog, goes."""
+
+    source: VersionReference
+    """What was copied, by its name in the catalog."""
+    owned: VersionReference
+    digest: str
+    """Of the copy's files, read back after it was made."""
+    published_digest: str | None
+    """What the publication promised, and the copy was held to; null for a partner's, which promises nothing."""
+    publication_id: str | None
+    provider_aliases: list[str]
+    """The provider's aliases that pointed to the source; the copy has none until they are set on it."""
+    reused: bool
+    """Whether an earlier copy of the same bytes was found."""
+
+
 class AcceptanceBody(Answer):
     """A provider's share as a catalog of the consumer."""
 
@@ -175,6 +132,8 @@ class AcceptanceBody(Answer):
     seen_at: Time | None
     """Since when it shows exactly this, as far as was seen; null until it was looked into."""
     watch: CatalogWatch
+    copies: list[OwnedCopy]
+    """What the consumer owns now, with `copy` in the request; giving back and withdrawing leave it alone."""
     created_by: str
     created_at: Time
     updated_at: Time
@@ -184,27 +143,6 @@ class AcceptancePage(PageBody):
     """Acceptances, newest first."""
 
     items: list[AcceptanceBody]
-
-
-@router.post("/acceptances", **accepts(PlanStale, *OWN))
-async def create_acceptance(
-    body: AcceptanceRequest, request: Request, response: Response, caller: CurrentCaller, key: IdempotencyKey
-) -> OperationBody:
-    """Make the share a catalog that the project's runner may use, and wait until what was published is visible."""
-    asked = _request(body)
-
-    async def begin(made: Key) -> Operation:
-        work = (caller, made, asked, body.plan_digest, body.on_conflict)
-        return await look(body.workspace, "looking at what to accept", acceptances.begin, *work)
-
-    return await accept(request, response, caller, key, body, begin)
-
-
-@router.post("/acceptances:plan", responses=problems(*OWN))
-async def plan_acceptance(body: AcceptanceRequest, caller: CurrentCaller) -> PlanBody:
-    """What accepting would do; nothing is stored."""
-    made = await look(body.workspace, "looking at what to accept", acceptances.plan, caller, _request(body))
-    return plan.render(made)
 
 
 @router.get("/acceptances", responses=problems(PageTokenInvalid))
@@ -261,20 +199,6 @@ async def delete_acceptance(
     return await accept(request, response, caller, key, None, begin)
 
 
-def _request(body: AcceptanceRequest) -> acceptances.Request:
-    return acceptances.Request(
-        project=body.project,
-        workspace=body.workspace,
-        provider_workspace=body.provider.workspace,
-        audience=body.audience,
-        sharing_identifier=body.provider.sharing_identifier,
-        share=body.share,
-        catalog=body.catalog,
-        readers=body.grant_to,
-        visible_within_seconds=body.visible_within_seconds,
-    )
-
-
 def _render(record: Acceptance) -> AcceptanceBody:
     found = record.outcome
     provider = AcceptedProvider(
@@ -286,4 +210,6 @@ def _render(record: Acceptance) -> AcceptanceBody:
     shown = {"made_catalog": found.get("made"), "runner": found.get("runner"), "models": found.get("models", [])}
     shown |= {"also_seen_in": found.get("also_seen_in", []), "seen_at": found.get("seen_at")}
     shown["watch"] = CatalogWatch(every_seconds=settings.current().watch_seconds, problem=found.get("watch_problem"))
+    unknown = {"publication_id": None, "published_digest": None}
+    shown["copies"] = [{**unknown, **copy} for copy in found.get("copies", [])]
     return AcceptanceBody.model_validate({**record.model_dump(), **shown, "provider": provider})

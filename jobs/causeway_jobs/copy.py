@@ -22,14 +22,22 @@ from causeway_jobs.manifest import File
 
 def main() -> None:
     """Entry point of the wheel task."""
-    folders.run(copy)
+    folders.run(copy_all)
+
+
+def copy_all(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Make, or find, the one copy that `parameters.json` asks for, or each of its `copies` in turn."""
+    if "copies" not in parameters:
+        return copy(workspace, parameters)
+    return {"copies": [copy(workspace, one) for one in parameters["copies"]]}
 
 
 def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Make, or find, the copy that `parameters.json` asks for and return the content of `result.json`.
+    """Make, or find, the copy that is asked for and return what `result.json` says of it.
 
     Safe to repeat: an earlier try with the same source and digest is reused, broken ones are removed.
-    Raises `Refusal` with `source-missing`, `source-not-ready`, `unsafe-code` or `copy-differs`.
+    Raises `Refusal` with `source-missing`, `source-not-ready`, `digest-mismatch` (where a `digest` is asked for),
+    `unsafe-code`, `target-refused` or `copy-differs`.
     """
     mlflow.set_tracking_uri("databricks")
     mlflow.set_registry_uri("databricks-uc")
@@ -40,6 +48,7 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
         files = manifest.download(source["model"], str(source["version"]), Path(folder))
         digest = manifest.digest(files)
         folders.progress(f"source has {len(files)} files, {digest}")
+        _check_digest(source, files, parameters.get("digest"))
         if parameters.get("scan"):
             _check_code(Path(folder), source)
         described = _describe(Path(folder), found)
@@ -73,6 +82,14 @@ def _check_source(source: dict[str, Any]) -> ModelVersion:
     return found
 
 
+def _check_digest(source: dict[str, Any], files: list[File], wanted: str | None) -> None:
+    found = manifest.digest(files)
+    if wanted not in {None, found}:
+        name = f"{source['model']} version {source['version']}"
+        detail = f"The files of {name} are not those that were published. Nothing was copied."
+        raise Refusal("digest-mismatch", detail, source=source, expected=wanted, found=found, files=files)
+
+
 def _check_code(folder: Path, source: dict[str, Any]) -> None:
     findings = scan.list_findings(folder)
     if findings:
@@ -103,11 +120,23 @@ def _column(spec: Any) -> dict[str, Any]:
 
 def _ensure_model(client: MlflowClient, target: str) -> None:
     try:
+        if not _is_there(client, target):
+            _make_model(client, target)
+    except MlflowException as fault:
+        if fault.error_code != "PERMISSION_DENIED":
+            raise
+        detail = f"This identity may neither see nor make {target}. Nothing was copied."
+        raise Refusal("target-refused", detail, target=target) from fault
+
+
+def _is_there(client: MlflowClient, target: str) -> bool:
+    try:
         client.get_registered_model(target)
     except MlflowException as fault:
         if not manifest.is_missing(fault):
             raise
-        _make_model(client, target)
+        return False
+    return True
 
 
 def _make_model(client: MlflowClient, target: str) -> None:

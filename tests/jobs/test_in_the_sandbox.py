@@ -153,14 +153,21 @@ def test_a_copy_that_comes_back_different_is_refused_and_deleted(team: Team, tra
     assert list(team.admin.model_versions.list(target)) == []
 
 
-def test_a_source_that_is_missing_or_not_ready_is_not_copied(team: Team, trained: Trained) -> None:
+def test_a_source_that_is_missing_not_ready_or_not_what_was_published_is_not_copied(
+    team: Team, trained: Trained
+) -> None:
     unready = f"{team.schema}.{unique('unready')}"
     team.registry("POST", "registered-models/create", json={"name": unready})
     pending = team.pending_version(unready, {})
     target = f"{team.schema}.{unique('vetted')}"
     sources = [(trained.version[0], 99), (f"{team.schema}.gone", 1), ("gone.s.m", 1), (unready, pending)]
-    ended = team.run("copy", *(team.copying(source, target) for source in sources))
-    assert codes(ended) == [*["source-missing"] * 3, "source-not-ready"]
+    other = {"copies": [{**team.copying(trained.version, target), "digest": "sha256:0"}]}
+    ended = team.run("copy", *(team.copying(source, target) for source in sources), other)
+    assert codes(ended) == [*["source-missing"] * 3, "source-not-ready", "digest-mismatch"]
+    refused = ended[-1].result["error"]
+    assert (refused["expected"], refused["found"]) == ("sha256:0", manifest.digest(refused["files"]))
+    [hidden] = team.run("copy", team.copying(trained.version, _hidden_model(team)), person=team.runner)
+    assert codes([hidden]) == ["target-refused"]
     with pytest.raises(NotFound):
         team.admin.registered_models.get(target)
 
@@ -234,3 +241,10 @@ def test_a_model_is_loaded_only_if_it_is_the_one_that_was_asked_for(team: Team, 
     # The broken pickle is not even opened where the digest differs.
     assert codes(ended) == ["digest-mismatch", "model-load-failed", "model-missing", "model-missing"]
     assert ended[0].result["error"]["expected"] == wanted
+
+
+def _hidden_model(team: Team) -> str:
+    """A model that the runner may not even see."""
+    name = unique("hidden")
+    team.admin.registered_models.create(catalog_name="main", schema_name="default", name=name)
+    return f"main.default.{name}"

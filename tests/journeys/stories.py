@@ -21,7 +21,7 @@ from tests.crashing import Point
 from tests.journeys.mortal_services import RIDES, MortalService, MortalWorld
 from tests.journeys.served_models import Models
 from tests.sandbox.running import unique
-from tests.two_workspaces import ALICE
+from tests.two_workspaces import ALICE, READERS
 
 DEADLINE_SECONDS = 120
 # What differs from passage to passage, in the order in which it is recognised.
@@ -173,7 +173,8 @@ def _publish(passage: Passage) -> str:
 
 def _accept(passage: Passage) -> str:
     provider = {"provider": {"workspace": "dev"}, "audience": passage.audience}
-    return passage.ask("POST", "/v1/acceptances", {"project": "bikes", "workspace": "prod", **provider})
+    more = {"grant_to": [READERS], "copy": True}
+    return passage.ask("POST", "/v1/acceptances", {"project": "bikes", "workspace": "prod", **provider, **more})
 
 
 def _give_back(passage: Passage) -> str:

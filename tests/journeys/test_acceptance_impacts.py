@@ -1,11 +1,13 @@
 """What giving an acceptance back would hit is told before it is done, and endpoints are not cut off by oversight."""
 
+from typing import Any
+
 import pytest
 from databricks.sdk.service.serving import EndpointCoreConfigInput, ServedEntityInput
 
 from tests.journeys.test_accepting import publish
 from tests.sandbox.running import unique
-from tests.two_workspaces import BOB, TwoWorkspaces, problem
+from tests.two_workspaces import BOB, TwoWorkspaces, control, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 
@@ -16,11 +18,11 @@ def test_giving_back_names_what_serves_from_the_catalog_and_is_refused_unless_fo
     path, record = f"/v1/acceptances/{acceptance['id']}/impact", f"acceptances/{acceptance['id']}"
     idle = world.alice.get(path).json()
     ours, theirs, model = unique("bikes-e"), unique("e"), f"{acceptance['catalog']}.{published['shared_as']}"
-    entity = ServedEntityInput(entity_name=model, entity_version="1", workload_size="Small", scale_to_zero_enabled=True)
-    secret = {"client_id": world.grants["PROD_CONTROL_ID"], "client_secret": world.grants["PROD_CONTROL_SECRET"]}
-    control = world.sandbox.client("prod", auth_type="oauth-m2m", **secret)
+    small: dict[str, Any] = {"workload_size": "Small", "scale_to_zero_enabled": True}
+    entity = ServedEntityInput(entity_name=model, entity_version="1", **small)
     for name in (ours, theirs):
-        control.serving_endpoints.create(name, config=EndpointCoreConfigInput(name=name, served_entities=[entity]))
+        config = EndpointCoreConfigInput(name=name, served_entities=[entity])
+        control(world, "prod").serving_endpoints.create(name, config=config)
 
     impact = world.alice.get(path).json()
 
@@ -43,4 +45,4 @@ def test_giving_back_names_what_serves_from_the_catalog_and_is_refused_unless_fo
     assert world.effects("catalog-deleted", name=acceptance["catalog"])
     assert world.alice.get(path).json()["endpoints"] == []
     for name in (ours, theirs):
-        control.serving_endpoints.delete(name)
+        control(world, "prod").serving_endpoints.delete(name)

@@ -39,7 +39,7 @@ def test_an_accepted_share_is_a_catalog_that_the_runner_alone_may_use(world: Two
     held = world.sandbox.client("prod").grants.get("catalog", "causeway_bikes_azure").privilege_assignments
     runner = world.grants["PROD_RUNNER_bikes"]
     assert {one.principal: sorted(right.value for right in one.privileges) for one in held} == {
-        runner: ["EXECUTE", "USE_CATALOG", "USE_SCHEMA"]
+        runner: ["EXECUTE", "SELECT", "USE_CATALOG", "USE_SCHEMA"]
     }
     seen = world.alice.get(f"/v1/workspaces/prod/models/{name}/versions/1").json()
     assert (seen["state"], [one["name"] for one in seen["signature"]["inputs"]]) == ("READY", ["hr"])

@@ -8,7 +8,7 @@ from tests.journeys.test_accepting import publish
 from tests.sandbox.running import unique
 from tests.two_workspaces import READERS, TwoWorkspaces, problem
 
-USE = ["EXECUTE", "USE_CATALOG", "USE_SCHEMA"]
+USE = ["EXECUTE", "SELECT", "USE_CATALOG", "USE_SCHEMA"]
 pytestmark = pytest.mark.xdist_group("sharing")
 
 
@@ -27,7 +27,7 @@ def test_a_named_principal_is_let_in_when_the_project_declares_it_and_the_plan_s
     record = world.record(world.accept(**asked))
     again = world.alice.post("/v1/acceptances:plan", json=body).json()
 
-    assert f"USE_CATALOG, USE_SCHEMA, EXECUTE for {READERS}" in [one["detail"] for one in plan["changes"]]
+    assert f"USE_CATALOG, USE_SCHEMA, EXECUTE, SELECT for {READERS}" in [one["detail"] for one in plan["changes"]]
     assert {one["action"] for one in again["changes"]} == {"none"}
     assert record["readers"] == [READERS]
     assert users(world, record["catalog"]) == {READERS: USE, world.grants["PROD_RUNNER_bikes"]: USE}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.partners import share_models
+from tests.journeys.test_live_views import calls
 from tests.two_workspaces import BOB, PARTNER, TwoWorkspaces, problem
 
 TAG = "/api/2.0/mlflow/unity-catalog/registered-models/set-tag"
@@ -14,12 +15,6 @@ pytestmark = pytest.mark.xdist_group("sharing")
 def of_acme(world: TwoWorkspaces, share: str = "acme_forecasts", **fields: Any) -> dict[str, Any]:
     provider = {"sharing_identifier": world.identifier("dev")}
     return {"project": "bikes", "workspace": "prod", "provider": provider, "share": share, **fields}
-
-
-def prod_calls(world: TwoWorkspaces) -> int:
-    """How many requests have reached prod."""
-    told = world.sandbox.call("prod", "GET", "/__sandbox/requests", params={"workspace": "prod", "path": "/api/*"})
-    return int(told.json()["count"])
 
 
 def test_what_is_received_is_listed_with_aliases_and_tags_in_a_call_however_much_it_is(world: TwoWorkspaces) -> None:
@@ -36,9 +31,9 @@ def test_what_is_received_is_listed_with_aliases_and_tags_in_a_call_however_much
     path = f"/v1/workspaces/prod/providers/{providers[world.identifier('dev')]['name']}/shares"
     world.eventually(lambda: world.alice.get(f"{path}/acme_later").status_code == 200)
 
-    before = prod_calls(world)
+    before = calls(world, "prod")
     share = world.alice.get(f"{path}/acme_later").json()
-    calls = prod_calls(world) - before
+    asked = calls(world, "prod") - before
     shares = {one["name"]: one for one in world.alice.get(path, params={"page_size": 200}).json()["items"]}
 
     assert (share["projects"], share["sharing_identifier"]) == (["bikes"], world.identifier("dev"))
@@ -46,7 +41,7 @@ def test_what_is_received_is_listed_with_aliases_and_tags_in_a_call_however_much
     names = [f"forecasts.{model.rpartition('.')[2]}" for model in models]
     told = {one["name"]: (one["aliases"], one["tags"]) for one in share["assets"]}
     assert told == {name: ({"champion": 1} if name == names[0] else {}, {"season": "summer"}) for name in names}
-    assert calls == 2
+    assert asked == 2
     assert shares["acme_later"]["projects"] == ["bikes"]
     assert "acme_secrets" not in shares
     bob = world.service.client(BOB)

@@ -10,13 +10,22 @@ from typing import Any
 import pytest
 
 from tests.sandbox.running import unique
-from tests.two_workspaces import BOB, TwoWorkspaces, failed, problem
+from tests.two_workspaces import BOB, TwoWorkspaces, control, failed, problem
 
 pytestmark = pytest.mark.xdist_group("serving")
 TOLERANCE = 1e-9
 
 
-def publish(world: TwoWorkspaces) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+Published = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def published(world: TwoWorkspaces) -> Published:
+    """One for the tests that leave it as it is."""
+    return publish(world)
+
+
+def publish(world: TwoWorkspaces) -> Published:
     """A model of dev, published and accepted: the publication, what prod says of it, and what it predicts for a row."""
     last = unique("demand")
     script = Path(__file__).with_name("log_models.py")
@@ -28,9 +37,9 @@ def publish(world: TwoWorkspaces) -> tuple[dict[str, Any], dict[str, Any], dict[
 
 
 def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_answers_are_equal(
-    world: TwoWorkspaces, tmp_path: Path
+    world: TwoWorkspaces, published: Published, tmp_path: Path
 ) -> None:
-    publication, body, told = publish(world)
+    publication, body, told = published
     run = world.record(world.post("scoring-runs", {**body, "rows": [told["row"]]}))
     endpoint = unique("bikes-p")
     deployment = world.record(world.post("deployments", {**body, "endpoint": endpoint}))
@@ -74,6 +83,30 @@ def withdraw_all(world: TwoWorkspaces, publication: dict[str, Any], endpoint: st
     share = world.alice.get(f"/v1/workspaces/dev/shares/{publication['share']}").json()
     assert publication["published"]["model"] not in [entry["name"] for entry in share["objects"]]
     assert world.alice.get(f"/v1/{path}/impact").json()["in_use"] is False
+
+
+def test_a_copy_that_the_consumer_owns_outlives_withdrawal_and_giving_back_and_scores_the_same(
+    world: TwoWorkspaces, published: Published
+) -> None:
+    publication, body, told = published
+    model = publication["source"]["model"]
+    kept = world.record(world.publish(model, 1, audience="kept"))
+
+    accepted = world.record(world.accept(audience="kept", copy=True))
+    world.record(world.delete(f"publications/{kept['id']}"))
+    world.record(world.delete(f"acceptances/{accepted['id']}"))
+
+    (copy,) = world.alice.get(f"/v1/acceptances/{accepted['id']}").json()["copies"]
+    assert world.alice.get(f"/v1/acceptances/{accepted['id']}/impact").json()["copies"] == [copy["owned"]]
+    assert copy["owned"] == {"model": model, "version": 1}
+    assert copy["digest"] == copy["published_digest"] == kept["digest"]
+    assert (copy["publication_id"], copy["provider_aliases"], copy["reused"]) == (kept["id"], [], False)
+    run = world.record(world.post("scoring-runs", {**body, **copy["owned"], "rows": [told["row"]]}))
+    assert run["outcome"]["digest"] == kept["digest"]
+    scored = world.alice.get(f"/v1/scoring-runs/{run['id']}/predictions").json()["items"]
+    assert scored == pytest.approx(told["predicted"]["1"], rel=TOLERANCE)
+    control(world, "prod").registered_models.set_alias(model, "staging", 1)
+    assert world.alice.get(f"/v1/workspaces/prod/models/{model}").json()["aliases"] == {"staging": 1}
 
 
 def test_a_byte_that_was_changed_in_the_store_is_named_before_anything_scores_or_serves_it(

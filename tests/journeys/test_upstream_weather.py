@@ -13,7 +13,7 @@ import pytest
 
 from tests.sandbox.running import unique
 from tests.service_process import wait_for_end
-from tests.two_workspaces import TwoWorkspaces, failed, problem
+from tests.two_workspaces import TwoWorkspaces, control, failed, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 
@@ -175,12 +175,6 @@ def test_what_is_seen_late_is_waited_for_and_said(weather: TwoWorkspaces) -> Non
     shown_models = {one["model"] for one in record["models"]}
     assert f"{record['catalog']}.{published['shared_as']}" in shown_models
     assert len(weather.effects("catalog-created", name=record["catalog"])) == 1
-
-
-def control(world: TwoWorkspaces, workspace: str = "dev") -> Any:
-    """A client with the rights of whoever owns what Causeway makes in the workspace."""
-    identity, secret = (world.grants[f"{workspace.upper()}_CONTROL_{part}"] for part in ("ID", "SECRET"))
-    return world.sandbox.client(workspace, client_id=identity, client_secret=secret, auth_type="oauth-m2m")
 
 
 def retried(world: TwoWorkspaces, operation: dict[str, Any]) -> dict[str, Any]:
