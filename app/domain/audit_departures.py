@@ -49,7 +49,11 @@ def _read(seen: Verification, place: Path) -> Iterator[dict[str, Any] | Finding]
         if line is None:
             yield Finding("head-unreadable", where)
             continue
-        head = _parse(line)
+        read = _load(line)
+        if isinstance(read, dict) and read.get("event", audit_heads.LOG_EVENT) != audit_heads.LOG_EVENT:
+            # Another line of a log.
+            continue
+        head = _pick(read)
         if head is None:
             yield Finding("head-edited", f"{where} is no head.")
         elif audit_heads.digest(head) != head["digest"]:
@@ -70,12 +74,15 @@ def _list_lines(place: Path) -> Iterator[tuple[str, str | None]]:
         yield f"{place.name} cannot be read to its end: {error.strerror}.", None
 
 
-def _parse(line: str) -> dict[str, Any] | None:
-    """The members of a head, whatever else is on its line, as in a log; None where one is missing or no such value."""
+def _load(line: str) -> Any:
     try:
-        read = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
         return None
+
+
+def _pick(read: Any) -> dict[str, Any] | None:
+    """The members of a head, whatever else is on its line; None where one is missing or has no such value."""
     if not isinstance(read, dict):
         return None
     head = {name: read.get(name) for name in (*NUMBERS, *TEXTS, *OPTIONAL_TEXTS)}

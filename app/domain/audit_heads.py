@@ -21,6 +21,8 @@ from app.store.audit_batches import AuditBatch
 
 BEGINNING = "0" * 64
 """What the first batch names as the digest of the one before."""
+LOG_EVENT = "audit head"
+"""What the log calls the line of a head."""
 PROOF = ("digest", "signature")
 """The members of a head that are made from the others."""
 COVERED = (
@@ -91,7 +93,7 @@ def is_signed(head: Mapping[str, Any], trusted: Trusted) -> bool:
 
 def stamp(at: datetime) -> str:
     """A time as it is hashed."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def to_json(document: Mapping[str, Any]) -> str:

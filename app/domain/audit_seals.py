@@ -65,12 +65,17 @@ def publish() -> None:
         if folder is not None:
             head_files.append(folder, f"{datetime.now(UTC):%Y-%m}", map(audit_heads.to_json, heads))
         for head in heads:
-            log.info("audit head", **head)
+            log.info(audit_heads.LOG_EVENT, **head)
         store.mark_published(batch.number for batch in batches)
 
 
+def count_waiting() -> int:
+    """How many heads have not left the database; more than a few, for long, is a folder that cannot be written."""
+    return store.count_unpublished()
+
+
 def describe() -> dict[str, Any]:
-    """How this process would seal: with which key, what is wrong with it, and whether heads are kept outside."""
+    """How this process would seal: with which key, what is wrong with it, and whether heads go to a folder."""
     mistake, key = None, None
     try:
         signing = find_signing_key()

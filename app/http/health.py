@@ -39,11 +39,13 @@ async def show_readiness() -> JSONResponse:
     """
     is_ready = await run_in_threadpool(health.is_ready)
     mistakes = configuration.list_pending_mistakes()
+    audit = await run_in_threadpool(health.describe_seals)
+    waiting = await run_in_threadpool(health.count_waiting_heads) if is_ready else None
     body = {
         "ready": is_ready,
         "configuration": {"in_force": not mistakes, "mistakes": mistakes},
         "workspaces": {"circuit_open": health.list_unanswering()},
-        "audit": await run_in_threadpool(health.describe_seals),
+        "audit": {**audit, "heads_waiting": waiting},
         "workers": await run_in_threadpool(health.count_workers) if is_ready else None,
     }
     return JSONResponse(body, status_code=200 if is_ready else 503)

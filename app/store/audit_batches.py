@@ -90,6 +90,12 @@ def list_unpublished(size: int) -> list[AuditBatch]:
         return list(session.exec(statement.order_by(col(AuditBatch.number)).limit(size)))
 
 
+def count_unpublished() -> int:
+    """How many heads are not known to have left."""
+    with reading() as session:
+        return session.exec(select(func.count()).where(col(AuditBatch.published_at).is_(None))).one()
+
+
 def mark_published(numbers: Iterable[int]) -> None:
     """Note that the heads of these batches have left the database."""
     with transaction() as session:
@@ -133,4 +139,6 @@ def find_digests(numbers: Iterable[int]) -> tuple[dict[int, str], int]:
 
 def _plain(session: Session, statement: Any) -> list[dict[str, Any]]:
     """Rows as plain values: objects of the mapper would take most of the time of verifying."""
-    return [dict(row) for row in session.execute(statement).mappings()]
+    rows = session.connection().execute(statement)
+    names = tuple(rows.keys())
+    return [dict(zip(names, row, strict=True)) for row in rows]

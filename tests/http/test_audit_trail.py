@@ -62,11 +62,8 @@ def test_an_admin_verifies_what_the_sealer_sealed(service: Service, events: list
     assert body["events"] >= len(events)
     assert (body["keys"], body["signed_batches"]) == ([], 0)
     assert "no signature was checked" in body["limits"][0]
-    assert httpx.get(f"{service.url}/readyz").json()["audit"] == {
-        "signs_with": None,
-        "mistake": None,
-        "heads_leave": False,
-    }
+    told = httpx.get(f"{service.url}/readyz").json()["audit"]
+    assert (told["signs_with"], told["mistake"], told["heads_leave"]) == (None, None, False)
     assert "audit head" in service.output()
 
 

@@ -171,9 +171,17 @@ def test_an_edited_file_of_heads_is_found_and_half_a_line_is_not_an_edit(heads: 
     seal_all()
     assert found() == []
     assert verify().heads_compared == 4
+    # A log has other lines, too, and other members on the lines of heads.
+    log = [{"event": "request", "status": 200}, {"event": "audit head", "level": "info", **json.loads(lines[1])}]
+    file.write_text("\n".join(map(json.dumps, log)))
+    assert (found(), verify().heads_compared) == ([], 1)
 
     file.write_text("\n".join([lines[0].replace('"last_event":10', '"last_event":9'), "nonsense", "{}", lines[2]]))
 
+    (heads / "heads-2026-01.ndjson").mkdir()
+
+    assert [kind for kind, *_ in found()] == ["head-unreadable"]
+    (heads / "heads-2026-01.ndjson").rmdir()
     assert [kind for kind, *_ in found()] == ["head-edited"] * 3
 
 

@@ -50,6 +50,7 @@ def test_a_crash_between_sealing_and_publishing_is_mended_by_the_next_round(
     connection.connect(database)
     assert [batch.number for batch in audit_batches.list_unpublished(10)] == [1]
     assert not heads.exists()
+    assert audit_seals.count_waiting() == 1
 
     seal_all()
 
