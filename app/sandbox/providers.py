@@ -73,13 +73,14 @@ def list_assets(call: Call) -> ListProviderShareAssetsResponse:
         if (document := call.state.find(DOCUMENTS[entry["data_object_type"]], provider.key, entry["name"]))
     ]
     tables = [one for one in found if one[0]["data_object_type"] == "TABLE"]
-    told = {"FUNCTION", "MODEL"} if call.world.settings.assets_list_models else {"FUNCTION"}
+    settings = call.world.settings
+    told = {"FUNCTION", "MODEL"} if settings.assets_list_models else {"FUNCTION"}
     functions = [one for one in found if one[0]["data_object_type"] in told]
     return ListProviderShareAssetsResponse(
         share=Share(id=str(uuid.uuid5(uuid.UUID(provider.id), share_name)), name=share_name),
         tables=[Table.from_dict(_tell(share_name, *one)) for one in tables[: call.query.get("table_max_results")]],
         functions=[
-            DeltaSharingFunction.from_dict(_tell_function(share_name, *one))
+            DeltaSharingFunction.from_dict(_tell_function(share_name, *one, aliases_travel=settings.aliases_travel))
             for one in functions[: call.query.get("function_max_results")]
         ],
     )
@@ -119,12 +120,13 @@ def _tell(share_name: str, entry: Document, document: Document) -> dict[str, Any
     return {"name": name, "schema": schema, "share": share_name, **known}
 
 
-def _tell_function(share_name: str, entry: Document, document: Document) -> dict[str, Any]:
+def _tell_function(share_name: str, entry: Document, document: Document, *, aliases_travel: bool) -> dict[str, Any]:
     told = _tell(share_name, entry, document)
     if entry["data_object_type"] == "FUNCTION":
         definition = document["definition"]
         shown = ("data_type", "full_data_type", "input_params", "properties", "routine_definition")
         kind = SharedSecurableKind.FUNCTION_STANDARD
         return {**told, **{key: definition.get(key) for key in shown}, "securable_kind": kind.value}
-    aliases = [{"alias_name": alias, "version_num": number} for alias, number in sorted(document["aliases"].items())]
+    seen = sorted(document["aliases"].items()) if aliases_travel else []
+    aliases = [{"alias_name": alias, "version_num": number} for alias, number in seen]
     return {**told, "aliases": aliases, "securable_kind": SharedSecurableKind.FUNCTION_REGISTERED_MODEL.value}

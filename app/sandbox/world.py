@@ -125,12 +125,15 @@ class World:
         catalog = self.state.find("catalog", metastore, catalog_name)
         if catalog is None or not catalog.get("share_name"):
             return Place(metastore, full_name, read_only=False)
-        return next(
-            (place for alias, place in self.list_shared_places(metastore, catalog, object_type) if alias == rest), None
-        )
+        return next((place for _, place in self.list_shared_places(metastore, catalog, object_type, rest)), None)
 
-    def list_shared_objects(self, consumer: str, provider: str, share_name: str) -> list[Document]:
-        """The objects of a provider's share that the consumer's metastore sees now, as they stand in the share."""
+    def list_shared_objects(
+        self, consumer: str, provider: str, share_name: str, alias: str | None = None
+    ) -> list[Document]:
+        """The objects of a provider's share that the consumer's metastore sees now, as they stand in the share.
+
+        With `alias` only those that are seen under it: whoever looks for one asks the owner's rights for one.
+        """
         share = self.state.find("share", provider, share_name)
         if share is None or not self.sees_share(consumer, provider, share_name):
             return []
@@ -138,7 +141,9 @@ class World:
         return [
             source
             for source in share["objects"]
-            if source["added_at"] <= seen_until and self.owner_may_share(provider, share, source)
+            if alias in (None, get_alias(source))
+            and source["added_at"] <= seen_until
+            and self.owner_may_share(provider, share, source)
         ]
 
     def list_shared_schemas(self, consumer: str, catalog: Document) -> list[str]:
@@ -146,15 +151,17 @@ class World:
         places = [place for kind in SHOWING for place in self.list_shared_places(consumer, catalog, kind)]
         return sorted({alias.partition(".")[0] for alias, _ in places})
 
-    def list_shared_places(self, consumer: str, catalog: Document, object_type: str) -> list[tuple[str, Place]]:
-        """What a catalog from a share shows now of a kind: (schema.name, where it leads)."""
+    def list_shared_places(
+        self, consumer: str, catalog: Document, object_type: str, alias: str | None = None
+    ) -> list[tuple[str, Place]]:
+        """What a catalog from a share shows now of a kind, or under one alias: (schema.name, where it leads)."""
         provider = self.find_provider(consumer, catalog["provider_name"])
         if provider is None:
             return []
         seen_until = now_ms() - 1000 * self.settings.visibility_seconds
         return [
             (get_alias(source), Place(provider.key, source["name"], read_only=True, seen_until=seen_until))
-            for source in self.list_shared_objects(consumer, provider.key, catalog["share_name"])
+            for source in self.list_shared_objects(consumer, provider.key, catalog["share_name"], alias)
             if source["data_object_type"] == object_type
         ]
 
