@@ -169,6 +169,14 @@ def test_a_runner_that_owns_a_place_of_controls_is_red() -> None:
     assert look("runner-leaves-our-files", {owners.get_owner: RUNNER}).state == "RED"
 
 
+def test_an_accepted_catalog_is_controls() -> None:
+    nothing = UpstreamNotFound(workspace="prod", kind="catalog", name="causeway_bikes_azure")
+    for owner, state in ((CONTROL, "GREEN"), ("a-person", "RED"), (nothing, "GREEN")):
+        (needed,) = privileges.list_of_catalogs("prod", ["consumer"], "bikes")
+        assert check(needed, Told({owners.get_owner: owner})).state == state
+    assert privileges.list_of_catalogs("dev", ["consumer"], "bikes") == []
+
+
 def test_a_right_is_held_by_a_group_too_and_by_all_privileges_and_what_lacks_is_named() -> None:
     name = "control-project-volume"
     way = {"USE_CATALOG", "USE_SCHEMA"}

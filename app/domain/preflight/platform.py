@@ -23,11 +23,8 @@ def list_of_workspace(workspace: str, roles: list[str], projects: list[str]) -> 
     found = [
         Prerequisite("clock", workspace, f"a clock within {ASKEW_SECONDS} s of ours", _look_at_the_clock),
         Prerequisite(
-            "unity-catalog",
-            workspace,
-            "a metastore of Unity Catalog, which an account admin assigns",
+            *("unity-catalog", workspace, "a metastore of Unity Catalog, which an account admin assigns"),
             _look_for_the_metastore,
-            commands=[admin_commands.assign_metastore(workspace)],
         ),
         Prerequisite("job-environment", workspace, _needed_environment(configured), _look_at_the_environment),
     ]
@@ -48,7 +45,6 @@ def _external_sharing(workspace: str, outside: dict[str, bool]) -> Prerequisite:
         f"sharing with other accounts, for {', '.join(outside)}: delta_sharing_scope INTERNAL_AND_EXTERNAL, which an "
         "account admin switches on for the metastore",
         lambda sight: _look_at_the_scope(sight, outside),
-        commands=admin_commands.share_externally(workspace),
     )
 
 
@@ -92,7 +88,7 @@ def _look_for_the_metastore(sight: Sight) -> Finding:
     try:
         found = sight.ask(metastores.get_metastore)
     except (UnityCatalogUnavailable, WorkspaceFault) as problem:
-        return Finding(RED, tell(problem))
+        return Finding(RED, tell(problem), [admin_commands.assign_metastore(sight.workspace)])
     return Finding(GREEN, f"metastore {found.name} in {found.region}, known to others as {found.sharing_identifier}")
 
 
@@ -102,10 +98,12 @@ def _look_at_the_scope(sight: Sight, outside: dict[str, bool]) -> Finding:
         return Finding(UNKNOWN, "the metastore does not tell its delta_sharing_scope")
     if external:
         return Finding(GREEN, "delta_sharing_scope is INTERNAL_AND_EXTERNAL")
+    # Told only where it is seen to be off: whether a house shares with others is not decided in passing.
+    commands = admin_commands.share_externally(sight.workspace)
     surely = [name for name, other_account in outside.items() if other_account]
     if surely:
-        return Finding(RED, f"delta_sharing_scope is INTERNAL: nothing reaches {', '.join(surely)}")
-    return Finding(WARNING, "delta_sharing_scope is INTERNAL: nothing reaches those of another account")
+        return Finding(RED, f"delta_sharing_scope is INTERNAL: nothing reaches {', '.join(surely)}", commands)
+    return Finding(WARNING, "delta_sharing_scope is INTERNAL: nothing reaches those of another account", commands)
 
 
 def _look_for_serving(sight: Sight) -> Finding:

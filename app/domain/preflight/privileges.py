@@ -9,7 +9,17 @@ from app import configuration
 from app.configuration import share_name
 from app.domain import shareable_catalogs
 from app.domain.preflight.checks import GREEN, RED, UNKNOWN, Finding, Prerequisite, tell_missing
-from app.domain.preflight.rights import BOTH, CONTROL, METASTORE_RIGHTS, PROVIDER, RIGHTS, Place, Right, list_places
+from app.domain.preflight.rights import (
+    BOTH,
+    CONSUMER,
+    CONTROL,
+    METASTORE_RIGHTS,
+    PROVIDER,
+    RIGHTS,
+    Place,
+    Right,
+    list_places,
+)
 from app.domain.preflight.sight import Sight
 from app.domain.shareable_catalogs import OWNER, READING, Writer
 from app.errors import UpstreamNotFound
@@ -80,6 +90,27 @@ def list_of_writers(workspace: str, roles: list[str], project: str | None, known
     return [Prerequisite("only-control-writes", subject, needed, look, project) for subject, look in looks]
 
 
+def list_of_catalogs(workspace: str, roles: list[str], project: str) -> list[Prerequisite]:
+    """What was accepted of the project's audiences, under its usual name, belongs to control."""
+    declared = configuration.current().projects[project].audiences if CONSUMER in roles else {}
+    names = [
+        share_name(project, audience)
+        for audience, of in declared.items()
+        if any(recipient.workspace == workspace for recipient in of.recipients)
+    ]
+    control = Sight(workspace).configured_control
+    needed = "control as its owner: nobody else lets the runner read what is shared, and gives it back"
+    return [
+        Prerequisite(
+            *("control-accepted-catalog", f"catalog {name}", needed),
+            partial(_look_for_the_owner, place=Place("catalog", name)),
+            project,
+            [admin_commands.own_if_there(workspace, "catalog", name, control)] if control else [],
+        )
+        for name in names
+    ]
+
+
 def _right(workspace: str, right: Right, place: Place, project: str | None) -> Prerequisite:
     is_control = right.holder == CONTROL
     holder = Sight(workspace).configured_control if is_control else _get_runner(workspace, project)
@@ -114,6 +145,15 @@ def _look_at_right(sight: Sight, right: Right, place: Place, holder: str) -> Fin
     if lacking:
         return Finding(RED, f"it lacks {', '.join(sorted(lacking))}", commands)
     return Finding(GREEN, f"it owns {place}" if right.owns else f"it holds {', '.join(sorted(needed))}")
+
+
+def _look_for_the_owner(sight: Sight, place: Place) -> Finding:
+    try:
+        owner = sight.get_owner(place)
+    except UpstreamNotFound:
+        return Finding(GREEN, "nothing of this name was accepted yet", [])
+    is_owner = owner in _list_names(sight, sight.get_control().name, is_control=True)
+    return Finding(GREEN if is_owner else RED, f"it belongs to {owner}")
 
 
 def _list_commands(workspace: str, right: Right, place: Place, holder: str | None, lacking: set[str]) -> list[str]:

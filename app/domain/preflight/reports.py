@@ -118,8 +118,10 @@ def _list(workspace: str, roles: list[str], projects: list[str], known: set[str]
     found += platform.list_of_workspace(workspace, roles, projects)
     for owner in (None, *projects):
         found += privileges.list_of_rights(workspace, roles, owner)
-        if owner in runners:
-            found += privileges.list_of_harmlessness(workspace, roles, str(owner), runners[str(owner)])
+    for project in projects:
+        found += privileges.list_of_catalogs(workspace, roles, project)
+    for project, runner in runners.items():
+        found += privileges.list_of_harmlessness(workspace, roles, project, runner)
     for owner in (None, *projects):
         found += privileges.list_of_writers(workspace, roles, owner, known)
     return found
