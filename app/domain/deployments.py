@@ -90,6 +90,8 @@ async def deploy(work: Work) -> Outcome:
         )
         if is_change and before:
             await _move_traffic(deploying, served, before)
+        elif found["idle"] and not is_change:
+            await _take_down(deploying, served)
         await durable.step("label the endpoint", endpoint_updates.label, deploying, work.resource_id)
         live = await durable.step("read back what is served", endpoint_updates.read_back, deploying, served)
     except OperationTimedOut:
@@ -131,6 +133,12 @@ async def _move_traffic(deploying: Deploying, served: str, before: Entities) -> 
     both = [*[{**entity, "traffic": 0} for entity in before if entity["name"] != served], wanted]
     await _waited("move the traffic to the new version", deploying, endpoint_updates.apply, deploying, both)
     await _settled("wait for the traffic to move", deploying, both, served, START_SECONDS)
+    await _take_down(deploying, served)
+
+
+async def _take_down(deploying: Deploying, served: str) -> None:
+    """Nothing but the version stays, with all traffic, which it has already."""
+    wanted = asdict(deploying.entity(served, 100))
     await _waited("take the old version down", deploying, endpoint_updates.apply, deploying, [wanted])
     await _settled("wait for the old version to go", deploying, [wanted], served, START_SECONDS)
 

@@ -84,12 +84,16 @@ def find_serving(deploying: Deploying, found: Endpoint | None) -> tuple[str, lis
 
 
 def look(deploying: Deploying) -> Waiting | dict[str, Any]:
-    """What the endpoint serves once nobody is changing it: `served` is our name in it, `before` what has traffic."""
+    """What the endpoint serves once nobody is changing it: `served` is our name in it, `before` what has traffic, and
+    `idle` whether there is something without.
+    """
     found = find_own(deploying)
     if found is not None and found.update == UPDATING:
         return Waiting(f"waiting for an update of {deploying.endpoint} that Causeway did not start")
     served, serving = find_serving(deploying, found)
-    return {"exists": found is not None, "served": served, "before": [asdict(entity) for entity in serving]}
+    idle = found is not None and len(found.active) > len(serving)
+    before = [asdict(entity) for entity in serving]
+    return {"exists": found is not None, "served": served, "before": before, "idle": idle}
 
 
 def create(deploying: Deploying, served: str, deployment_id: str) -> None:

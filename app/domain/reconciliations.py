@@ -13,13 +13,14 @@ import structlog
 
 from app import configuration, durable
 from app.configuration import RETIRING
-from app.domain import access, audit, operations, records
+from app.domain import access, audit, jobs, operations, records
 from app.domain.access import Caller, check
 from app.domain.drifts import KINDS, Finding, Kind, Look, Promises, promised
 from app.domain.drifts.kinds import make_id
+from app.domain.jobs import Job
 from app.domain.operations import Key, Operation, start
 from app.domain.workflows import Outcome, Work, register
-from app.errors import Problem, WorkspaceNotFound
+from app.errors import Problem, VerificationFailed, WorkspaceNotFound
 from app.store import drifts as store
 from app.store.drifts import Drift
 from app.store.reconciliations import Reconciliation as Reconciliation
@@ -28,7 +29,11 @@ from app.workspaces import identities
 ACTION = "reconcile"
 # Whose the scheduled ones are: no person and no service account can have this name.
 CAUSEWAY = Caller("causeway")
-KNOWN, UNKNOWN = "KNOWN", "UNKNOWN"
+KNOWN, PARTIAL, UNKNOWN = "KNOWN", "PARTIAL", "UNKNOWN"
+# Ours: every byte of every copy is read, one after the other.
+READING_SECONDS = 12 * 3600
+Digests = list[dict[str, Any]]
+"""`{model, version, digest}`; the digest is None where there is no such version."""
 log = structlog.get_logger(__name__)
 
 
@@ -40,12 +45,12 @@ class Reconciled:
     drifts: list[Drift]
 
 
-def begin(caller: Caller, key: Key, project: str, workspace: str | None) -> Operation:
-    """Accept a look at all workspaces of the project that take new work, or at one of them."""
+def begin(caller: Caller, key: Key, project: str, workspace: str | None, *, deep: bool = False) -> Operation:
+    """Accept a look at all workspaces of the project that take new work, or at one of them; `deep`: at all bytes."""
     check(caller, ACTION, project)
     if workspace is not None and workspace not in access.list_places(project):
         raise WorkspaceNotFound(workspace=workspace)
-    return _start(caller, key, project, [workspace] if workspace is not None else _list_active(project))
+    return _start(caller, key, project, [workspace] if workspace is not None else _list_active(project), deep=deep)
 
 
 def begin_due(every_seconds: float) -> None:
@@ -53,7 +58,7 @@ def begin_due(every_seconds: float) -> None:
 
     A turn is a stretch of time, and its operation's id is made of project and turn: of many workers one starts it.
     """
-    for project in configuration.current().projects:
+    for project in filter(_list_active, configuration.current().projects):
         # Not all at once: each project's turns begin at a moment of its own.
         offset = zlib.crc32(project.encode()) % max(1, round(every_seconds))
         turn = {"project": project, "turn": int((time.time() + offset) // every_seconds)}
@@ -76,18 +81,20 @@ async def reconcile(work: Work) -> Outcome:
     """Look at one workspace after the other; one that does not answer is UNKNOWN, and what was known of it stays."""
     parts, found = [], dict[str, str]()
     for workspace in work.request["workspaces"]:
+        digests, unread = await _read_bytes(work, workspace) if work.request["deep"] else (None, None)
         try:
-            part = await durable.step(f"compare {workspace}", compare, work, workspace)
+            part = await durable.step(f"compare {workspace}", compare, work, workspace, digests)
         except Problem as problem:
             parts.append({"workspace": workspace, "state": UNKNOWN, "problem": problem.as_dict(), "new": 0})
             continue
         found |= part["found"]
-        parts.append({"workspace": workspace, "state": KNOWN, "problem": None, "new": part["new"]})
+        state = KNOWN if unread is None else PARTIAL
+        parts.append({"workspace": workspace, "state": state, "problem": unread, "new": part["new"]})
     counts = dict(Counter(found.values()))
     return Outcome({"state": "SUCCEEDED", "outcome": {"parts": parts, "counts": counts, "drifts": sorted(found)}})
 
 
-def compare(work: Work, workspace: str) -> dict[str, Any]:
+def compare(work: Work, workspace: str, digests: Digests | None) -> dict[str, Any]:
     """Look at the workspace and keep what differs; answers `{found: {drift: severity}, new}`.
 
     Whether the workspace answers at all is asked first: refused as a whole, it would look as if everything were gone.
@@ -96,19 +103,50 @@ def compare(work: Work, workspace: str) -> dict[str, Any]:
     """
     looked_at = datetime.now(UTC)
     before = promised(work.project, workspace)
-    look = Look(work.project, workspace, before)
-    if before.is_empty and not look.may_publish:
-        found = []
-    else:
-        identities.check_reachable(workspace)
-        found = [(kind, finding) for kind in KINDS.values() for finding in kind.find(look)]
+    read = None if digests is None else {(one["model"], one["version"]): one["digest"] for one in digests}
+    look = Look(work.project, workspace, before, read)
+    kinds = [kind for kind in KINDS.values() if read is not None or not kind.needs_bytes]
+    found = []
+    if not before.is_empty or look.may_publish:
+        look.ask(identities.get_self, workspace)
+        found = [(kind, finding) for kind in kinds for finding in kind.find(look)]
     moved = _list_moved(before, promised(work.project, workspace))
     rows = [_row(work, workspace, looked_at, *one) for one in found if not moved & one[1].marks]
-    new = store.replace(work.project, workspace, looked_at, rows, [_event(work, row) for row in rows])
+    undecided = {make_id(work.project, workspace, kind.code, one) for kind, one in found if moved & one.marks}
+    # Bytes that were not read may still be others than were published.
+    is_whole = digests is not None and all(one["digest"] for one in digests)
+    codes = {kind.code for kind in kinds if is_whole or not kind.needs_bytes}
+    looked = store.Looked(work.project, workspace, looked_at, codes, undecided)
+    new = store.replace(looked, rows, [_event(work, row) for row in rows])
     return {"found": {row.id: row.severity for row in rows}, "new": new}
 
 
-def _start(caller: Caller, key: Key, project: str, workspaces: list[str]) -> Operation:
+async def _read_bytes(work: Work, workspace: str) -> tuple[Digests | None, dict[str, Any] | None]:
+    """What a job of control reads of the project's vetted copies there, or the problem that kept it from that."""
+    try:
+        versions = await durable.step("list the copies to read", _list_copies, work.project, workspace)
+        if not versions:
+            return [], None
+        job = Job(
+            name="digests",
+            workspace=workspace,
+            volume=configuration.current().workspaces[workspace].volume,
+            parameters={"versions": versions},
+            run_as=None,
+            refused=VerificationFailed,
+            timeout_seconds=READING_SECONDS,
+        )
+        return (await jobs.run(work, job))["versions"], None
+    except Problem as problem:
+        return None, problem.as_dict()
+
+
+def _list_copies(project: str, workspace: str) -> Digests:
+    found = {(one.published_model, one.published_version) for one in promised(project, workspace).publications}
+    return [{"model": model, "version": version} for model, version in sorted(found)]
+
+
+def _start(caller: Caller, key: Key, project: str, workspaces: list[str], *, deep: bool = False) -> Operation:
     record = Reconciliation(
         id=key.record_id("rec"),
         project=project,
@@ -116,7 +154,8 @@ def _start(caller: Caller, key: Key, project: str, workspaces: list[str]) -> Ope
         created_by=caller.principal,
         workspaces=workspaces,
     )
-    return start(reconcile, key, caller, project, {"workspaces": workspaces}, record, workspaces=workspaces)
+    request = {"workspaces": workspaces, "deep": deep}
+    return start(reconcile, key, caller, project, request, record, workspaces=workspaces)
 
 
 def _list_active(project: str) -> list[str]:

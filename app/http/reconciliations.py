@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -34,6 +35,8 @@ class ReconciliationRequest(Body):
     project: Word
     workspace: Word | SkipJsonSchema[None] = None
     """Only there; every workspace of the project that is not retiring when left out."""
+    deep: bool = False
+    """Whether every byte of the vetted copies is read, too, by a job where they are; it costs what it reads."""
 
 
 class ReconciledWorkspace(Answer):
@@ -41,11 +44,13 @@ class ReconciledWorkspace(Answer):
 
     workspace: str
     state: str = Field(examples=["KNOWN"])
-    """`KNOWN`, or `UNKNOWN`: it did not answer, and what was known of it before still stands."""
+    """`KNOWN`; `UNKNOWN`: it did not answer, and what was known of it still stands; `PARTIAL`: its bytes were not read.
+
+    Others may come."""
     new: int
     """How much drift was found there that was not known before."""
     problem: dict[str, JsonValue] | None
-    """Why it did not answer; null for one that is known."""
+    """What kept it from being known; null for one that is known."""
 
 
 class DriftCounts(Answer):
@@ -94,7 +99,8 @@ async def create_reconciliation(
     """Compare records and configuration with the workspaces. It changes nothing in them, and needs no plan."""
 
     async def begin(made: Key) -> Operation:
-        return await run_in_threadpool(reconciliations.begin, caller, made, body.project, body.workspace)
+        asked = (caller, made, body.project, body.workspace)
+        return await run_in_threadpool(partial(reconciliations.begin, *asked, deep=body.deep))
 
     return await accept(request, response, caller, key, body, begin)
 

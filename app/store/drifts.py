@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -46,22 +47,33 @@ LASTING_PAST_THE_END = {"id", "created_at"}
 LASTING = {*LASTING_PAST_THE_END, "created_by", "operation_id", "known_since", "state"}
 
 
+@dataclass(frozen=True)
+class Looked:
+    """Where and when somebody looked for which kinds; of what is `undecided` (ids) it learned nothing."""
+
+    project: str
+    workspace: str
+    at: datetime
+    kinds: set[str]
+    undecided: set[str]
+
+
 @repeatable
-def replace(project: str, workspace: str, looked_at: datetime, found: list[Drift], events: list[AuditEvent]) -> int:
-    """Put what a look at the workspace found in the place of what was open there; answers how many are new.
+def replace(looked: Looked, found: list[Drift], events: list[AuditEvent]) -> int:
+    """Put what a look found in the place of what was open of the same kinds; answers how many are new.
 
     `events` go with `found`, one for each, and are written for new ones. A row that somebody told later than
-    `looked_at` stays as it is; so a look that ends late, or that is written twice, spoils nothing.
+    the look stays as it is; so a look that ends late, or that is written twice, spoils nothing.
     """
     told = dict(zip([one.id for one in found], events, strict=True))
     new = 0
     with transaction() as session:
-        mine = select(Drift).where(Drift.project == project, Drift.workspace == workspace).with_for_update()
-        rows = session.exec(mine.where(or_(col(Drift.state) == OPEN, col(Drift.id).in_(list(told)))))
+        mine = select(Drift).where(Drift.project == looked.project, Drift.workspace == looked.workspace)
+        rows = session.exec(mine.with_for_update().where(or_(col(Drift.state) == OPEN, col(Drift.id).in_(list(told)))))
         known = {row.id: row for row in rows}
         for one in found:
             row = known.pop(one.id, None)
-            if row is not None and row.seen_at > looked_at:
+            if row is not None and row.seen_at > looked.at:
                 continue
             if row is None or row.state != OPEN:
                 append(session, told[one.id])
@@ -72,8 +84,9 @@ def replace(project: str, workspace: str, looked_at: datetime, found: list[Drift
             # Not "was added now": a step that runs again after a crash would count none.
             new += (row or one).operation_id == one.operation_id
         for row in known.values():
-            if row.state == OPEN and row.seen_at <= looked_at:
-                row.state, row.seen_at, row.updated_at = GONE, looked_at, looked_at
+            is_decided = row.drift_kind in looked.kinds and row.id not in looked.undecided
+            if row.state == OPEN and row.seen_at <= looked.at and is_decided:
+                row.state, row.seen_at, row.updated_at = GONE, looked.at, looked.at
     return new
 
 

@@ -42,12 +42,6 @@ def is_own(workspace: str, created_by: str | None, owner: str | None) -> bool:
     return get_control(workspace) == (created_by or owner)
 
 
-def check_reachable(workspace: str) -> None:
-    """The workspace answers Causeway now; raises whatever problem it has."""
-    with connected(workspace, "asking who Causeway is") as client:
-        get_connection(workspace).control = str(client.current_user.me().user_name)
-
-
 def probe(workspace: str) -> Reachability:
     """One small request with a short time-out; raises nothing but `WorkspaceNotFound`."""
     started = time.monotonic()

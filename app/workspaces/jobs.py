@@ -41,7 +41,7 @@ def ensure_wheel(workspace: str) -> str:
 
 
 def get_pins(job: str) -> list[str]:
-    """The exact requirements of the job `train`, `copy` or `verify`, as the wheel holds them."""
+    """The exact requirements of the job `train`, `copy`, `verify` or `digests`, as the wheel holds them."""
     with zipfile.ZipFile(io.BytesIO(get_wheel().content)) as wheel:
         lines = wheel.read(f"{PACKAGE}/requirements/{job}.txt").decode().splitlines()
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

@@ -9,11 +9,13 @@ from tests.two_workspaces import TwoWorkspaces
 Drift = dict[str, Any]
 
 
-def reconcile(world: TwoWorkspaces, *workspaces: str) -> list[Drift]:
+def reconcile(world: TwoWorkspaces, *workspaces: str, deep: bool = False) -> list[Drift]:
     """All drift that a look at each of the workspaces finds."""
-    asked = [world.post("reconciliations", {"project": "bikes", "workspace": one}) for one in workspaces]
+    bodies = [{"project": "bikes", "workspace": one, "deep": deep} for one in workspaces]
+    asked = [world.post("reconciliations", body) for body in bodies]
     records = [world.record(one) for one in asked]
-    assert [part["state"] for record in records for part in record["workspaces"]] == ["KNOWN"] * len(workspaces)
+    unknown = [part for record in records for part in record["workspaces"] if part["state"] != "KNOWN"]
+    assert not unknown, unknown
     return [drift for record in records for drift in record["drifts"]]
 
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.xdist_group("serving")
 CASES = [
     ("endpoint-changed", "swapped", "HIGH", "put-back"),
     ("endpoint-changed", "resized", "HIGH", "accept"),
+    ("endpoint-changed", "crowded", "HIGH", "put-back"),
     ("endpoint-label-changed", "unlabelled", "LOW", "put-back"),
     ("endpoint-gone", "deleted", "HIGH", "put-back"),
     ("endpoint-gone", "ended", "HIGH", "accept"),
@@ -47,25 +48,30 @@ class Told:
         return [one for one in reconcile(self.world, "prod") if one["object"]["name"] in ours]
 
     def _change_everything(self) -> None:
-        self._serve("swapped", "theirs", 2, "Small")
-        self._serve("resized", "larger", 1, "Medium")
+        self._serve("swapped", theirs=(2, "Small", 100))
+        self._serve("resized", larger=(1, "Medium", 100))
+        self._serve("crowded", **{"demand-v1": (1, "Small", 100), "idle": (2, "Small", 0)})
         self.admin.patch(self.endpoints["unlabelled"], delete_tags=["causeway_deployment"])
         for called in ("deleted", "ended", "replaced"):
             self.admin.delete(self.endpoints[called])
         self._replace(self.endpoints["replaced"])
-        for called in ("swapped", "resized"):
+        for called in ("swapped", "resized", "crowded"):
             self.world.eventually(lambda: live(self.world, self.endpoints[called])["update"] == "NOT_UPDATING")  # noqa: B023
 
-    def _serve(self, called: str, served: str, version: int, size: str) -> None:
-        entity = ServedEntityInput(
-            name=served,
-            entity_name=f"{self.models.schema}.demand",
-            entity_version=str(version),
-            workload_size=size,
-            scale_to_zero_enabled=True,
-        )
-        traffic = TrafficConfig([Route(traffic_percentage=100, served_model_name=served)])
-        self.admin.update_config(self.endpoints[called], served_entities=[entity], traffic_config=traffic)
+    def _serve(self, called: str, **entities: tuple[int, str, int]) -> None:
+        """By served name: version of demand, size, percent of the traffic."""
+        wanted = [
+            ServedEntityInput(
+                name=served,
+                entity_name=f"{self.models.schema}.demand",
+                entity_version=str(version),
+                workload_size=size,
+                scale_to_zero_enabled=True,
+            )
+            for served, (version, size, _) in entities.items()
+        ]
+        routes = [Route(traffic_percentage=share, served_model_name=name) for name, (_, _, share) in entities.items()]
+        self.admin.update_config(self.endpoints[called], served_entities=wanted, traffic_config=TrafficConfig(routes))
 
     def _replace(self, endpoint: str) -> None:
         """Somebody else's of the same name, which Causeway may view."""
@@ -101,7 +107,7 @@ def test_an_endpoint_changed_by_hand_is_found_and_its_remedy_heals_it(
 
 def test_put_back_serves_what_was_deployed_and_accept_records_what_is_served(told: Told) -> None:
     world = told.world
-    for called in ("swapped", "deleted"):
+    for called in ("swapped", "crowded", "deleted"):
         assert serves(world, told.endpoints[called]) == {"demand-v1": 100}
     resized = told.endpoints["resized"]
     assert serves(world, resized) == {"larger": 100}

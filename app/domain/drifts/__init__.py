@@ -5,6 +5,7 @@ The next kind of drift is one more `@drift` function in the module of its noun, 
 
 from app.domain.drifts import catalogs as catalogs
 from app.domain.drifts import copies as copies
+from app.domain.drifts import credentials as credentials
 from app.domain.drifts import endpoints as endpoints
 from app.domain.drifts import readers as readers
 from app.domain.drifts import shares as shares

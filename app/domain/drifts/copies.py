@@ -108,6 +108,34 @@ def find_unvetted(look: Look) -> Iterator[Finding]:
                     )
 
 
+@drift(
+    "digest-changed",
+    CRITICAL,
+    "model version",
+    put_back=Remedy(
+        "Publish the same version again: the copy with other bytes is deleted, and a sound one is made and proved. "
+        "The publication that lost its copy ends as WITHDRAWN.",
+        "publish",
+        _end_publication,
+        _publish_again,
+    ),
+    needs_bytes=True,
+)
+def find_changed(look: Look) -> Iterator[Finding]:
+    """The copy has other bytes than were published: whoever loads it loads something that nobody vetted."""
+    for one in look.promises.publications:
+        digest = (look.digests or {}).get((one.published_model, one.published_version or 0))
+        if digest is not None and digest != one.digest:
+            yield Finding(
+                object_name=f"{one.published_model} version {one.published_version}",
+                detail=one.id,
+                wanted=f"The vetted copy of {one.model} version {one.version}, digest {one.digest}.",
+                found=f"Its files have digest {digest}.",
+                record=("publication", one.id),
+                marks=frozenset({one.id, f"model {one.published_model}"}),
+            )
+
+
 @drift("model-hidden", HIGH, "model")
 def find_hidden(look: Look) -> Iterator[Finding]:
     """Causeway may not read a model among its own vetted copies: nobody knows what its readers are shown."""

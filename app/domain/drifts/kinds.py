@@ -60,27 +60,34 @@ Find = Callable[[Look], Iterator[Finding]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of drift by its code, which is stored and never changes."""
+    """A kind of drift by its code, which is stored and never changes; some need all bytes to be read first."""
 
     code: str
     severity: str
     object_kind: str
     find: Find
     remedies: dict[str, Remedy]
+    needs_bytes: bool
 
 
 KINDS: dict[str, Kind] = {}
 
 
 def drift(
-    code: str, severity: str, object_kind: str, *, put_back: Remedy | None = None, accept: Remedy | None = None
+    code: str,
+    severity: str,
+    object_kind: str,
+    *,
+    put_back: Remedy | None = None,
+    accept: Remedy | None = None,
+    needs_bytes: bool = False,
 ) -> Callable[[Find], Find]:
     """Make the function the way to find drift of this kind."""
 
     def add(find: Find) -> Find:
         remedies = {PUT_BACK: put_back, ACCEPT: accept}
         offered = {name: remedy for name, remedy in remedies.items() if remedy is not None}
-        KINDS[code] = Kind(code, severity, object_kind, find, offered)
+        KINDS[code] = Kind(code, severity, object_kind, find, offered, needs_bytes)
         return find
 
     return add

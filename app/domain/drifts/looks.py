@@ -74,6 +74,8 @@ class Look:
     project: str
     workspace: str
     promises: Promises
+    digests: dict[tuple[str, int], str] | None = None
+    """What a job read of the vetted copies, where it was asked to."""
     _answers: dict[Any, Any] = field(default_factory=dict)
 
     def ask(self, function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
@@ -92,7 +94,7 @@ class Look:
     @property
     def control(self) -> str:
         """As whom the workspace knows Causeway."""
-        return self.ask(identities.get_control, self.workspace)
+        return self.ask(identities.get_self, self.workspace).identity.name
 
     @property
     def shareable_catalog(self) -> str | None:

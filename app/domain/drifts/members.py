@@ -17,7 +17,9 @@ def list_known(look: Look) -> dict[str, str]:
 
 def list_let_in(look: Look, share: str) -> set[str]:
     """The sharing identifiers that Causeway ever let read the share."""
-    audience = look.share_names.get(share)
+    promised = (one.audience for one in look.promises.publications if one.share == share)
+    # One that the configuration has dropped since is known by what was published for it.
+    audience = look.share_names.get(share) or next(promised, None)
     return look.ask(standings.list_let_in, look.project, look.workspace, audience) if audience else set()
 
 

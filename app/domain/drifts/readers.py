@@ -154,8 +154,8 @@ def _iterate_let_in(look: Look) -> Iterator[tuple[Share, str, list[str]]]:
 
 def _iterate_undeclared(look: Look) -> Iterator[tuple[Share, str, str | None]]:
     """Who reads each share without being declared, with its sharing identifier where it can be seen."""
-    known = {name: identifier for identifier, name in members.list_known(look).items()}
     for share, _ in drifting_shares.iterate_own(look):
+        known = {name: identifier for identifier, name in members.list_known(look).items()}
         declared = members.list_declared(look, share.name)
         for reader in _list_readers(look, share):
             if known.get(reader) not in declared:

@@ -34,13 +34,9 @@ def find_share(look: Look, share: str) -> Share | None:
 
 def iterate_own(look: Look) -> Iterator[tuple[Share, list[Publication]]]:
     """Every share of the project that is there, ours and readable, also one in which nothing is promised any more."""
-    listed = {one.name for one in look.ask(shares.list_all, look.workspace)}
     promised = list_promised(look)
-    for name in sorted({*promised, *(listed & set(look.share_names))}):
-        try:
-            found = find_share(look, name)
-        except WorkspaceRefused:
-            continue
+    for name in _list_names(look):
+        found = None if _is_hidden(look, name) else find_share(look, name)
         if found is not None and is_own(look, found):
             yield found, promised.get(name, [])
 
@@ -107,7 +103,7 @@ def find_gone(look: Look) -> Iterator[Finding]:
 @drift("share-foreign", CRITICAL, "share")
 def find_foreign(look: Look) -> Iterator[Finding]:
     """A share of our name that somebody else made: consumers take what lies in it for ours."""
-    for name in list_promised(look):
+    for name in _list_names(look):
         found = None if _is_hidden(look, name) else find_share(look, name)
         if found is not None and not is_own(look, found):
             yield Finding(
@@ -212,6 +208,12 @@ def find_unexpected(look: Look) -> Iterator[Finding]:
 def _belongs(look: Look, share: Share, publications: list[Publication], item: SharedObject) -> bool:
     named = {one.published_model.lower() for one in publications}
     return item.name.lower() in named or item.name.lower().startswith(f"{look.shareable_catalog}.{share.name}.")
+
+
+def _list_names(look: Look) -> list[str]:
+    """The shares in which something is promised, and those that are there under a name of the project's."""
+    listed = {one.name for one in look.ask(shares.list_all, look.workspace)} if look.may_publish else set()
+    return sorted({*list_promised(look), *(listed & set(look.share_names))})
 
 
 def _is_hidden(look: Look, name: str) -> bool:
