@@ -1,43 +1,22 @@
 """The world is changed behind Causeway's back with the plain SDK: every kind of drift is found, named, and healed."""
 
-import hashlib
-import re
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from databricks.sdk.errors import NotFound
-from databricks.sdk.service.catalog import PermissionsChange, Privilege
-from databricks.sdk.service.sharing import (
-    AuthenticationType,
-    SharedDataObject,
-    SharedDataObjectDataObjectType,
-    SharedDataObjectUpdate,
-    SharedDataObjectUpdateAction,
-)
-from databricks.sdk.service.sharing import PermissionsChange as ShareChange
 
 from app import configuration
 from app.domain.drifts import KINDS, Look, promised
 from app.store import connection
-from tests.journeys.drifting import Drift, names, of, reconcile, remedy
-from tests.sandbox.running import unique
+from tests.journeys.behind_our_back import BehindOurBack
+from tests.journeys.drifting import Drift, of, reconcile, remedy
 from tests.service_process import wait_for_end
-from tests.two_workspaces import BOB, FAR_PARTNER, PARTNER, VIEWER, TwoWorkspaces, make_version, problem
+from tests.two_workspaces import BOB, PARTNER, VIEWER, TwoWorkspaces, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
-SHAREABLE = "causeway_shareable"
-LISTS = "/(shares|recipients|schemas|catalogs|models|versions)$|/effective-permissions/"
-KEYS = {"acceptances": "catalog", "deployments": "endpoint"}
-AUDIENCES = ("gone", "wide", "empty", "ended", "hidden", "lost", "far")
-ACCEPTED = ("wide", "empty", "ended", "hidden", "lost")
-STRANGER = "aws:us-east-1:12121212-3434-5656-7878-909090909090"
-
 # Kind, audience in which it is made, severity, remedy (None: only people can heal it).
 CASES = [
     ("share-gone", "gone", "HIGH", "put-back"),
@@ -61,148 +40,6 @@ CASES = [
     ("catalog-users-lost", "empty", "HIGH", "put-back"),
     ("catalog-owner-changed", "lost", "HIGH", None),
 ]
-
-
-class BehindOurBack:
-    """What was published and accepted, every change that an admin makes by hand, and what Causeway says of it."""
-
-    def __init__(self, world: TwoWorkspaces) -> None:
-        self.world, self.dev, self.prod = world, world.sandbox.client("dev"), world.sandbox.client("prod")
-        self.control = world.grants["DEV_CONTROL_ID"]
-        self.admin = self.dev.current_user.me().user_name
-        self.publications = self._publish()
-        self.acceptances = self._accept()
-        self.stranger, self.writer = unique("stranger"), world.sandbox.person("dev").name
-        self.foreign = world.model()
-        self.audiences = world.make_configuration()["projects"]["bikes"]["audiences"]
-
-    def share(self, audience: str) -> str:
-        return f"causeway_bikes_drift_{audience}"
-
-    def copy(self, audience: str) -> str:
-        return str(self.publications[audience]["published"]["model"])
-
-    def change_everything(self) -> None:
-        self._change_shares()
-        self._change_copies()
-        self._change_catalogs()
-
-    def heal_by_hand(self) -> None:
-        """What the advice says where no remedy is offered."""
-        self.dev.shares.update(self.share("hidden"), owner=self.control)
-        with suppress(NotFound):
-            self.dev.shares.update(self.share("ended"), owner=self.admin)
-            self.dev.shares.delete(self.share("ended"))
-        self.dev.registered_models.update(self.copy("lost"), owner=self.control)
-        self._grant(SHAREABLE, self.control, add=[Privilege.EXECUTE])
-        self.prod.catalogs.update(self.share("lost"), owner=self.world.grants["PROD_CONTROL_ID"])
-
-    def count_calls(self, since: int) -> dict[str, tuple[int, int]]:
-        """By workspace: how many requests Causeway has made since then, and how many docs/drift.md says it makes."""
-        seen = self.world.sandbox.call("dev", "GET", "/__sandbox/requests").json()["requests"]
-        own = [one for one in seen if one["at"] >= since and one["principal"] in self.world.grants.values()]
-        asked = [one for one in own if "/oidc/" not in one["path"] and "metastore_summary" not in one["path"]]
-        paths = Counter((one["workspace"], one["path"]) for one in asked)
-        made = Counter[str]()
-        for (workspace, path), number in paths.items():
-            # Each list of the sandbox begins with an empty page.
-            made[workspace] += (number + 1) // 2 if re.search(LISTS, path) else number
-        names = {f"causeway_bikes_{audience}" for audience in self.audiences}
-        shared = [one.name for one in self.dev.shares.list_shares() if one.name in names]
-        schemas = [one.full_name for one in self.dev.schemas.list(SHAREABLE) if one.name in names]
-        places = [dict(zip(("catalog_name", "schema_name"), name.split("."), strict=True)) for name in schemas]
-        models = [one for place in places for one in self.dev.registered_models.list(**place)]
-        active = {kind: self._list_active(kind) for kind in ("acceptances", "deployments")}
-        catalogs, endpoints = ({one[key] for one in active[kind]} for kind, key in KEYS.items())
-        dev = 5 + 2 * len(shared) + 5 * len(schemas) + len(models)
-        prod = 2 + (1 + len(catalogs)) + (1 + len(endpoints) if endpoints else 0)
-        return {"dev": (made["dev"], dev), "prod": (made["prod"], prod)}
-
-    def _list_active(self, kind: str) -> list[dict[str, Any]]:
-        path = f"/v1/{kind}?project=bikes&state=ACTIVE&page_size=200"
-        found = self.world.alice.get(path).json()["items"]
-        return [one for one in found if one["workspace"] == "prod"]
-
-    def is_ours(self, drift: Drift) -> bool:
-        told = ["drift_", self.stranger, self.writer, self.foreign, "eu_west_1"]
-        return any(names(drift, one) for one in told)
-
-    def _publish(self) -> dict[str, dict[str, Any]]:
-        asked = {}
-        for audience in AUDIENCES:
-            model = self.world.model()
-            asked[audience] = self.world.publish(model, self.world.version(model), audience=f"drift_{audience}")
-        return {audience: self.world.record(one) for audience, one in asked.items()}
-
-    def _accept(self) -> dict[str, dict[str, Any]]:
-        asked = {audience: self.world.accept(audience=f"drift_{audience}") for audience in ACCEPTED}
-        return {audience: self.world.record(one) for audience, one in asked.items()}
-
-    def _change_shares(self) -> None:
-        admin = self.dev
-        for audience in ("gone", "ended", "empty", "wide"):
-            admin.shares.update(self.share(audience), owner=self.admin)
-        for audience in ("gone", "ended"):
-            admin.shares.delete(self.share(audience))
-        # Somebody else's under our name, which Causeway is let see.
-        admin.shares.create(self.share("ended"))
-        admin.shares.update(self.share("ended"), owner=self.control)
-        self._update(self.share("empty"), SharedDataObjectUpdateAction.REMOVE, self.copy("empty"))
-        make_version(self.world.sandbox, self.foreign)
-        self._update(self.share("wide"), SharedDataObjectUpdateAction.ADD, self.foreign)
-        admin.recipients.create(
-            self.stranger, AuthenticationType.DATABRICKS, data_recipient_global_metastore_id=STRANGER
-        )
-        let_in = ShareChange(principal=self.stranger, add=["SELECT"])
-        shut_out = ShareChange(principal=self.recipient, remove=["SELECT"])
-        admin.shares.update_permissions(self.share("wide"), changes=[let_in, shut_out])
-        for audience in ("empty", "wide"):
-            admin.shares.update(self.share(audience), owner=self.control)
-        admin.shares.update(self.share("hidden"), owner=self.world.sandbox.person("dev").name)
-        (far,) = list(admin.recipients.list(data_recipient_global_metastore_id=FAR_PARTNER))
-        admin.recipients.delete(far.name)
-
-    def _change_copies(self) -> None:
-        for audience in ("far", "ended"):
-            self.dev.model_versions.delete(self.copy(audience), self.publications[audience]["published"]["version"])
-        make_version(self.world.sandbox, self.copy("wide"))
-        self._turn_a_byte(self.publications["empty"])
-        schema = self.copy("wide").rpartition(".")[0]
-        self.world.sandbox.grant("dev", "schema", schema, self.writer, "CREATE_MODEL")
-        self.dev.registered_models.update(self.copy("lost"), owner=self.admin)
-        self._grant(SHAREABLE, self.control, remove=[Privilege.EXECUTE])
-
-    def _change_catalogs(self) -> None:
-        for audience in ("wide", "ended", "hidden"):
-            self.prod.catalogs.delete(self.share(audience), force=True)
-        self.prod.catalogs.create(self.share("hidden"))
-        self.world.sandbox.grant(
-            "prod", "catalog", self.share("hidden"), self.world.grants["PROD_CONTROL_ID"], "USE_CATALOG"
-        )
-        runner = self.world.grants["PROD_RUNNER_bikes"]
-        change = PermissionsChange(principal=runner, remove=[Privilege.EXECUTE])
-        self.prod.grants.update("catalog", self.share("empty"), changes=[change])
-        self.prod.catalogs.update(self.share("lost"), owner=self.world.sandbox.person("prod").name)
-
-    def _turn_a_byte(self, publication: dict[str, Any]) -> None:
-        """In the copy, as nobody can over the API; the source came first."""
-        (promised,) = [one["sha256"] for one in publication["files"] if one["path"] == "model.bin"]
-        files = (self.world.sandbox.folder / "files").glob("*/models/*/*/model.bin")
-        same = [path for path in files if hashlib.sha256(path.read_bytes()).hexdigest() == promised]
-        copy = max(same, key=lambda path: path.stat().st_ctime)
-        assert len(same) == 2
-        copy.write_bytes(copy.read_bytes()[::-1])
-
-    def _grant(self, catalog: str, principal: str, **change: list[Privilege]) -> None:
-        self.dev.grants.update("catalog", catalog, changes=[PermissionsChange(principal=principal, **change)])
-
-    @property
-    def recipient(self) -> str:
-        return str(self.publications["wide"]["recipients"][0]["name"])
-
-    def _update(self, share: str, action: SharedDataObjectUpdateAction, model: str) -> None:
-        thing = SharedDataObject(name=model, data_object_type=SharedDataObjectDataObjectType.MODEL)
-        self.dev.shares.update(share, updates=[SharedDataObjectUpdate(action=action, data_object=thing)])
 
 
 class Told:
