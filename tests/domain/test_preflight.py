@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from app import configuration
+from app.domain import shareable_catalogs
 from app.domain.preflight import platform, principals, privileges
 from app.domain.preflight.checks import Check, check
 from app.domain.preflight.sight import Sight
@@ -192,6 +193,33 @@ def test_a_right_is_held_by_a_group_too_and_by_all_privileges_and_what_lacks_is_
     assert (found.state, found.seen) == ("RED", "it lacks WRITE_VOLUME")
     assert '"add": ["WRITE_VOLUME"]' in "".join(found.commands)
     assert "USE_CATALOG" not in "".join(found.commands)
+
+
+def test_a_project_with_data_but_no_runner_there_needs_no_runners_rights(tmp_path: Path) -> None:
+    content = make_configuration()
+    del content["projects"]["bikes"]["runners"]["dev"]
+    path = tmp_path / "causeway.yaml"
+    path.write_text(yaml.safe_dump(content))
+    configuration.use(path)
+    needed = privileges.list_of_rights("dev", ["provider"], "bikes")
+    assert {one.name for one in needed} == {"control-project-volume", "control-models"}
+
+
+def test_whoever_may_not_see_a_project_is_told_neither_its_runner_nor_its_audiences() -> None:
+    catalog = "causeway_shareable"
+    schemas = {f"{catalog}.causeway_bikes_azure": "eve", f"{catalog}.causeway_trains_azure": "eve"}
+    told: Answers = {
+        shareable_catalogs.list_schemas: schemas,
+        grants.list_effective: {"trains-runner-a": {"CREATE_SCHEMA"}, "mallory": {"CREATE_MODEL"}},
+    }
+    for known, hidden in ((["bikes"], ["causeway_trains_azure", "trains-runner-a"]), (["bikes", "trains"], [])):
+        writers = privileges.list_of_writers("dev", ["provider"], None, known)
+        found = check(next(one for one in writers if "catalog" in one.subject), Told(told))
+        assert found.state == "RED"
+        assert "eve: OWNER on causeway_shareable.causeway_bikes_azure" in found.seen
+        assert "mallory: CREATE_MODEL" in found.seen
+        for name in ("causeway_trains_azure", "trains-runner-a"):
+            assert (name in found.seen + "".join(found.commands)) == (name not in hidden)
 
 
 def test_what_there_was_no_time_to_ask_is_unknown_and_not_good() -> None:

@@ -20,7 +20,8 @@ from tests.sandbox.running import Sandbox
 from tests.service_process import Service
 from tests.two_workspaces import ADMIN, ALICE, BOB, TwoWorkspaces, make_version, problem
 
-pytestmark = pytest.mark.xdist_group("sharing")
+# For what stands on the shared world; a sandbox of one's own is as good on any worker.
+shared_world = pytest.mark.xdist_group("sharing")
 CONTROLS, RUNNERS = ({place: str(uuid.uuid4()) for place in ("dev", "prod")} for _ in range(2))
 # Without any grant these are so, or nothing can be said of them.
 NEVER_RED = {"runner-is-separate", "clock", "unity-catalog", "job-environment", "serving", "warehouse"}
@@ -141,6 +142,7 @@ def _publish_for_a_metastore_that_has_a_recipient_already(sandbox: Sandbox, desk
         service.stop()
 
 
+@shared_world
 def test_a_person_as_control_is_told_what_ends_when_this_person_leaves(world: TwoWorkspaces, tmp_path: Path) -> None:
     """Complaint 11: elsewhere it works until then."""
     configured = world.make_configuration()
@@ -163,6 +165,7 @@ def test_a_person_as_control_is_told_what_ends_when_this_person_leaves(world: Tw
     assert "is a workspace admin and is a metastore admin" in found["control-is-no-admin"].seen
 
 
+@shared_world
 def test_a_caller_sees_its_own_projects_part_and_an_admin_all_of_it(world: TwoWorkspaces) -> None:
     def check(who: str, workspace: str = "dev", **body: Any) -> Any:
         return world.service.client(who).post(f"/v1/workspaces/{workspace}:check", json=body)
@@ -178,7 +181,8 @@ def test_a_caller_sees_its_own_projects_part_and_an_admin_all_of_it(world: TwoWo
     assert (ours["projects"], theirs["projects"], all_of_it["projects"]) == (["bikes"], ["trains"], ["bikes", "trains"])
     assert (ours["roles"], ours["state"]) == (["provider"], "RED")
     assert runner not in str(ours)
-    assert "another runner: CREATE_SCHEMA on causeway_shareable" in str(ours)
+    assert "what is another project's to see" in str(ours)
+    assert f"{runner}: CREATE_SCHEMA on causeway_shareable" in str(all_of_it)
     assert world.grants["DEV_RUNNER_bikes"] not in str(theirs)
     planted = next(one for one in theirs["checks"] if one["name"] == "runner-makes-no-copies")
     assert (planted["state"], planted["project"]) == ("RED", "trains")
@@ -200,6 +204,7 @@ def test_a_caller_sees_its_own_projects_part_and_an_admin_all_of_it(world: TwoWo
     problem(check(ALICE, roles=["admin"]), 422, "request-invalid")
 
 
+@shared_world
 def test_what_one_question_is_refused_leaves_the_answers_to_the_others(faults: TwoWorkspaces) -> None:
     world = faults
     refused: dict[str, Any] = {"kind": "refuse", "status": 403, "error_code": "PERMISSION_DENIED", "method": "GET"}

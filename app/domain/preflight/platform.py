@@ -142,7 +142,7 @@ def _look_at_the_environment(sight: Sight) -> Finding:
     wanted = compute.job_cluster.spark_version
     offered = sight.ask(preflight.list_runtimes)
     if wanted not in offered:
-        return Finding(RED, f"{wanted} is not among the {len(offered)} that are offered, such as {max(offered)}")
+        return Finding(RED, f"{wanted} is not offered, but {', '.join(sorted(offered)) or 'nothing'}")
     release = re.match(r"\d+", wanted)
     is_new_enough = release is not None and int(release[0]) >= OLDEST_RUNTIME
     return Finding(GREEN if is_new_enough else RED, f"{wanted} is offered")

@@ -70,10 +70,10 @@ def list_of_harmlessness(workspace: str, roles: list[str], project: str, runner:
     ]
 
 
-def list_of_writers(workspace: str, roles: list[str], project: str | None, known: set[str]) -> list[Prerequisite]:
+def list_of_writers(workspace: str, roles: list[str], project: str | None, known: list[str]) -> list[Prerequisite]:
     """Nobody but control may write in control's volume and in the shareable catalog, or among a project's copies there.
 
-    Runners that are not `known` to whoever asks are told as what they are, without their names.
+    Of projects that are not `known` to whoever asks, neither runners nor audiences are told.
     """
     configured = configuration.current().workspaces[workspace]
     looks: list[tuple[str, Callable[[Sight], Finding]]] = []
@@ -192,12 +192,12 @@ def _look_for_excess(sight: Sight, runner: str, place: Place, which: set[str] | 
     return Finding(GREEN, f"it holds {', '.join(sorted(held)) or 'nothing'} on {place}")
 
 
-def _look_for_hands(sight: Sight, place: Place, known: set[str]) -> Finding:
+def _look_for_hands(sight: Sight, place: Place, known: list[str]) -> Finding:
     belongs, held = {place.name: sight.get_owner(place)}, sight.get_held(place)
     return _judge_writers(sight, belongs, place.name, held, known)
 
 
-def _look_for_writers(sight: Sight, schema: str | None, known: set[str]) -> Finding:
+def _look_for_writers(sight: Sight, schema: str | None, known: list[str]) -> Finding:
     catalog = Place("catalog", shareable_catalogs.get(sight.workspace))
     if schema is None:
         belongs = {catalog.name: sight.get_owner(catalog)}
@@ -213,21 +213,25 @@ def _look_for_writers(sight: Sight, schema: str | None, known: set[str]) -> Find
 
 
 def _judge_writers(
-    sight: Sight, belongs: dict[str, str | None], place: str, held: dict[str, set[str]], known: set[str]
+    sight: Sight, belongs: dict[str, str | None], place: str, held: dict[str, set[str]], known: list[str]
 ) -> Finding:
     control = sight.get_control().name
     found = shareable_catalogs.list_writers(control, belongs, place, held)
     if not found:
         return Finding(GREEN, "nobody else owns or may change anything there")
-    # Other projects' runners are not told to those who may not see the projects.
-    projects = configuration.current().projects.values()
-    hidden = {runner for project in projects for runner in project.runners.values()} - known
-    told = [
-        f"{'another runner' if one.principal in hidden else one.principal}: {', '.join(one.rights)} on {one.place}"
-        for one in found
-    ]
-    shown = [one for one in found if one.principal not in hidden]
+    shown = [one for one in found if not _is_hidden(one, known)]
+    told = [f"{one.principal}: {', '.join(one.rights)} on {one.place}" for one in shown]
+    if len(shown) < len(found):
+        told.append("and what is another project's to see")
     return Finding(RED, "; ".join(told), [line for one in shown for line in _take_away(sight.workspace, one, control)])
+
+
+def _is_hidden(writer: Writer, known: list[str]) -> bool:
+    """Whether it would tell of a project that whoever asks may not see: of its runner, or of its audiences' schemas."""
+    others = {name: project for name, project in configuration.current().projects.items() if name not in known}
+    runners = {runner for project in others.values() for runner in project.runners.values()}
+    schemas = {share_name(name, audience) for name, project in others.items() for audience in project.audiences}
+    return writer.principal in runners or not schemas.isdisjoint(writer.place.split(".")[1:2])
 
 
 def _take_away(workspace: str, writer: Writer, control: str) -> list[str]:

@@ -100,15 +100,13 @@ def make_script(reports: list[Report]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _look(sight: Sight, roles: list[str], projects: list[str], known_projects: list[str]) -> Report:
+def _look(sight: Sight, roles: list[str], projects: list[str], known: list[str]) -> Report:
     as_of = datetime.now(UTC)
-    declared = configuration.current().projects
-    known = {runner for name in known_projects for runner in declared[name].runners.values()}
     found = [checks.check(one, sight) for one in _list(sight.workspace, roles, projects, known)]
     return Report(sight.workspace, as_of, roles, projects, checks.get_worst(found), found)
 
 
-def _list(workspace: str, roles: list[str], projects: list[str], known: set[str]) -> list[Prerequisite]:
+def _list(workspace: str, roles: list[str], projects: list[str], known: list[str]) -> list[Prerequisite]:
     """In the order in which they can be mended: who there is, what is offered, what is granted, what is not."""
     declared = configuration.current().projects
     runners = {name: declared[name].runners[workspace] for name in projects if workspace in declared[name].runners}

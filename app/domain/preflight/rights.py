@@ -121,13 +121,15 @@ def list_places(right: Right, workspace: str, project: str | None) -> list[Place
         }
         return own.get(right.place, []) if right.holder == CONTROL else []
     declared = configuration.current().projects[project]
+    if right.holder == RUNNER and workspace not in declared.runners:
+        return []
     if right.place == PROJECT_VOLUME:
         return [Place("volume", declared.volumes[workspace])] if workspace in declared.volumes else []
     if right.place == PROJECT_SCHEMAS:
         # A beginning of catalogs' names, such as `shared_*`, is no place that anything can be granted on.
         patterns = [pattern for pattern in declared.sources.get(workspace, []) if "." in pattern]
         return list(dict.fromkeys(_container(pattern) for pattern in patterns))
-    return [Place("volume", configured.volume)] if right.holder == RUNNER and workspace in declared.runners else []
+    return [Place("volume", configured.volume)] if right.holder == RUNNER else []
 
 
 def _container(pattern: str) -> Place:
