@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databricks.sdk.service.iam import ComplexValue
 
 from app.errors import (
     CatalogNameTaken,
@@ -160,6 +161,26 @@ def test_a_share_that_somebody_else_made_is_left_alone(platform: Platform, uniqu
     with pytest.raises(ShareNameTaken) as raised:
         shares.ensure_share("dev", name, comment="ours")
     assert "made_by" in raised.value.fields
+
+
+def test_a_share_that_an_admin_gave_to_a_group_of_ours_goes_on_as_ours(
+    platform: Platform, shared: Shared, unique: Callable[[str], str]
+) -> None:
+    admin, control = platform.sandbox.client("dev"), platform.controls["dev"]
+    group = admin.groups.create(display_name=unique("stewards"), members=[ComplexValue(value=control.id)])
+    shares.ensure_model("dev", shared.share, shared.model, shared_as="bikes.demand")
+    admin.shares.update(shared.share, owner=group.display_name)
+    assert shares.ensure_share("dev", shared.share, comment="x").owner == group.display_name
+    [entry] = shares.get_share("dev", shared.share).objects or []
+    assert not entry.active  # the group itself has no right to the model: its members' own do not count for it
+    platform.sandbox.grant(
+        "dev", "schema", shared.model.rpartition(".")[0], group.display_name, "EXECUTE", "USE_SCHEMA"
+    )
+    platform.sandbox.grant("dev", "catalog", "main", group.display_name, "USE_CATALOG")
+    other = f"{shared.model}_other"
+    platform.register("dev", other, {"MLmodel": "flavors: {}"})
+    shares.ensure_model("dev", shared.share, other, shared_as="bikes.other")
+    assert [item.active for item in shares.get_share("dev", shared.share).objects or []] == [True, True]
 
 
 def test_a_catalog_that_is_something_else_is_neither_used_nor_deleted(
