@@ -80,6 +80,7 @@ AZURE, TO_PROD = ("projects", "bikes", "audiences", "azure"), {"recipients": [{"
         (("audit",), {"signing_key": "-----BEGIN PRIVATE KEY-----"}, "never as its value"),
         (("audit",), {"trusted_keys": ["ssh-ed25519 AAAA"]}, "audit.trusted_keys.0"),
         (("projects", "bikes", "audiences", "azure"), {"recipients": [{"workspace": "mars"}]}, "mars"),
+        (AZURE, {**TO_PROD, "tables": {"dev": ["main.trains.rides"]}}, "main.trains.rides is not among"),
         (AZURE, {**TO_PROD, "policy": {"approvals": 2}}, "2 approval(s) are needed, and the project has 1"),
         (AZURE, {**TO_PROD, "policy": {"metrics": {"rmse": {}}}}, "at_most, at_least or both"),
         (AZURE, {**TO_PROD, "policy": {"metrics": {"rmse": {"at_most": float("nan")}}}}, "finite"),

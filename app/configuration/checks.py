@@ -42,6 +42,7 @@ def _dangling(configuration: Configuration) -> Iterator[str]:
                 yield f"projects.{name}.{part}: workspace {workspace} is not declared"
         yield from _audience_mistakes(name, project, known)
         yield from _policy_mistakes(name, project)
+        yield from _table_mistakes(name, project)
         yield from _owner_mistakes(name, project, configuration)
 
 
@@ -52,6 +53,16 @@ def _audience_mistakes(name: str, project: Project, known: set[str]) -> Iterator
                 yield f"projects.{name}.audiences.{audience}: name a workspace or a sharing_identifier, one of them"
             elif recipient.workspace is not None and recipient.workspace not in known:
                 yield f"projects.{name}.audiences.{audience}: workspace {recipient.workspace} is not declared"
+
+
+def _table_mistakes(name: str, project: Project) -> Iterator[str]:
+    for audience, declared in project.audiences.items():
+        for workspace, tables in declared.tables.items():
+            patterns = project.sources.get(workspace, [])
+            for table in tables:
+                if not any(pattern == table or _covers(pattern, table) for pattern in patterns):
+                    place = f"projects.{name}.audiences.{audience}.tables.{workspace}"
+                    yield f"{place}: {table} is not among the project's sources there"
 
 
 def _policy_mistakes(name: str, project: Project) -> Iterator[str]:

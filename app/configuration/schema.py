@@ -43,6 +43,7 @@ TagValue = Annotated[str, Field(max_length=1000)]
 AuditKey = Annotated[str, Field(pattern=r"^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$")]
 SharingIdentifier = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$")]
 ShareName = Annotated[str, Field(pattern=rf"^{Segment}$", max_length=100)]
+FullName = Annotated[str, Field(pattern=rf"^{Segment}\.{Segment}\.{Segment}$", max_length=255)]
 Grantee = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
 
 
@@ -157,6 +158,8 @@ class Audience(Part):
     policy: Policy = Policy()
     tags: list[TagName] = []
     """Tags of the source that an external audience may see; others see all."""
+    tables: dict[Word, list[FullName]] = {}
+    """By the provider's workspace: tables that are shared beside models, put there by an audience change."""
 
 
 class Partner(Part):

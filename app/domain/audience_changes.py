@@ -7,7 +7,7 @@ from typing import Any
 
 from app import configuration, durable
 from app.configuration import share_name
-from app.domain import access, audiences, ownership, standings
+from app.domain import access, audiences, contents, ownership, standings
 from app.domain.access import Caller, Name, check
 from app.domain.audiences import Member
 from app.domain.operations import REJECT, Key, Operation, start
@@ -23,7 +23,10 @@ ACTION = "change-audience"
 
 @dataclass(frozen=True)
 class Changing:
-    """Whose share to bring to what is declared: who is let in and who is shut out, and what each gains or loses."""
+    """Whose share to bring to what is declared: who is let in and who is shut out, and what each gains or loses.
+
+    Tables that are declared come in, and those that were and are not any more go out, for all who read the share.
+    """
 
     project: str
     workspace: str
@@ -31,6 +34,8 @@ class Changing:
     share: str
     gains: Gains = field(default_factory=list)
     losses: Gains = field(default_factory=list)
+    tables_added: list[str] = field(default_factory=list)
+    tables_removed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ def begin(
         workspace=workspace,
         audience=audience,
         share=changing.share,
+        outcome={"tables_added": changing.tables_added},
     )
     work = (change_audience, key, caller, project, asdict(changing), record, f"{workspace}/audiences/{changing.share}")
     places = [workspace, *audiences.list_workspaces(project, audience)]
@@ -78,7 +84,8 @@ async def change_audience(work: Work) -> Outcome:
     changing = Changing(**work.request)
     await durable.step("shut out who is not declared", _shut_out, changing)
     granted = await durable.step("let in who is declared", _let_in, changing)
-    return Outcome({"state": "SUCCEEDED", "outcome": {"granted": granted, "revoked": changing.losses}})
+    tables = {"tables_added": changing.tables_added, "tables_removed": changing.tables_removed}
+    return Outcome({"state": "SUCCEEDED", "outcome": {"granted": granted, "revoked": changing.losses, **tables}})
 
 
 def _look(caller: Caller, project: str, workspace: str, audience: str) -> tuple[ChangePlan, Changing]:
@@ -89,12 +96,13 @@ def _look(caller: Caller, project: str, workspace: str, audience: str) -> tuple[
     audiences.check_links(project, audience, workspace)
     members = audiences.list_members(project, audience, workspace)
     audiences.check_names(workspace, members)
-    standing = _look_at_share(project, workspace, audience, members)
-    losses, gains = standings.list_losses(standing), standings.list_gains(standing, standing.objects)
+    standing, removed = _look_at_share(project, workspace, audience, members)
+    added = _list_missing_tables(caller, project, workspace, audience, standing)
+    losses, gains = standings.list_losses(standing), _list_gains(standing, members, added, removed)
     _check_role(caller, project, workspace, audience, losses)
     if gains and standing.foreign:
         standings.refuse_unexpected(standing, "what is published next")
-    changing = Changing(project, workspace, audience, share, gains, losses)
+    changing = Changing(project, workspace, audience, share, gains, losses, added, removed)
     checks = [
         Check("names are the project's", f"{audience}, {share}"),
         Check("share is there", f"holds {len(standing.objects)} object(s), readers {', '.join(standing.readers)}"),
@@ -104,7 +112,8 @@ def _look(caller: Caller, project: str, workspace: str, audience: str) -> tuple[
     return made, changing
 
 
-def _look_at_share(project: str, workspace: str, audience: str, members: list[Member]) -> Standing:
+def _look_at_share(project: str, workspace: str, audience: str, members: list[Member]) -> tuple[Standing, list[str]]:
+    """How the share stands, and the tables in it that are declared no more: those are no reason to refuse."""
     share = share_name(project, audience)
     catalog = configuration.current().workspaces[workspace].shareable_catalog
     if catalog is None:
@@ -112,7 +121,29 @@ def _look_at_share(project: str, workspace: str, audience: str, members: list[Me
     found = ownership.find_share(workspace, share)
     if found is None:
         raise ShareNotFound(workspace=workspace, kind="share", name=share)
-    return standings.look(workspace, audience, found, f"{catalog}.{share}", members)
+    expected = contents.list_expected(project, workspace, audience)
+    dropped = contents.list_dropped(project, workspace, audience, found.objects or [])
+    expected |= {table.lower() for table in dropped}
+    return standings.look(workspace, audience, found, f"{catalog}.{share}", members, expected), dropped
+
+
+def _list_missing_tables(caller: Caller, project: str, workspace: str, audience: str, standing: Standing) -> list[str]:
+    """The declared tables that are not in the share, each known to be the project's."""
+    there = {name.lower() for name in standing.objects}
+    declared = audiences.get(project, audience).tables.get(workspace, [])
+    missing = [table for table in declared if table.lower() not in there]
+    check(caller, ACTION, project, *(Name("table", workspace, table) for table in missing))
+    return missing
+
+
+def _list_gains(standing: Standing, members: list[Member], added: list[str], removed: list[str]) -> Gains:
+    """All of the share for those who are let in, and the added tables for those who read it already."""
+    kept = [name for name in standing.objects if name not in removed]
+    readers = [member for member in members if member.name in standing.readers]
+    return [
+        *standings.list_gains(standing, [*kept, *added]),
+        *(standings.list_gains(standing, added, readers) if added else []),
+    ]
 
 
 def _check_role(caller: Caller, project: str, workspace: str, audience: str, losses: Gains) -> None:
@@ -133,16 +164,22 @@ def _list_changes(changing: Changing, members: list[Member]) -> list[Change]:
         if member.name is None
     ]
     gone = [Change("remove", place, "share", share, f"SELECT of {one['recipient']}") for one in changing.losses]
+    gone += [Change("remove", place, "share", share, f"table {table}") for table in changing.tables_removed]
+    made += [Change("change", place, "share", share, f"holds table {table}") for table in changing.tables_added]
     come = [Change("change", place, "share", share, f"SELECT for {one['recipient']}") for one in changing.gains]
-    return [*gone, *made, *come] or [Change("none", place, "share", share, "its readers are the declared ones")]
+    return [*gone, *made, *come] or [Change("none", place, "share", share, "readers and tables are the declared ones")]
 
 
 def _shut_out(changing: Changing) -> None:
     for one in changing.losses:
         shares.remove_reader(changing.workspace, changing.share, one["recipient"])
+    for table in changing.tables_removed:
+        shares.remove_object(changing.workspace, changing.share, shares.TABLE, table)
 
 
 def _let_in(changing: Changing) -> list[dict[str, Any]]:
+    for table in changing.tables_added:
+        contents.ensure(changing.workspace, changing.share, shares.TABLE, table)
     wanted = {one["sharing_identifier"]: one for one in changing.gains}
     granted = []
     for member in audiences.list_members(changing.project, changing.audience, changing.workspace):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from app.domain import audiences, copies, ownership, standings
+from app.domain import audiences, contents, copies, ownership, standings
 from app.domain.audiences import Member
 from app.domain.standings import Standing
 from app.domain.vetting import Asked
@@ -20,8 +20,8 @@ class Publishing:
     """Which version of which model to publish for which audience, and under which names.
 
     `schema` (of shareable models) and `published_model` are in the workspace; `shared_as` is how consumers see it. The
-    copy carries the source's `tags`. It lets in the `readers`, sharing identifiers, when it `is_first`; else they read
-    the share already.
+    copy carries the source's `tags`; of what it `needs` beside its files, `included` is what is not shared yet. It lets
+    in the `readers`, sharing identifiers, when it `is_first`; else they read the share already.
     """
 
     project: str
@@ -34,9 +34,17 @@ class Publishing:
     published_model: str
     shared_as: str
     volume: str
+    include_dependencies: bool = False
     tags: dict[str, str] = field(default_factory=dict)
+    needs: list[dict[str, str]] = field(default_factory=list)
+    included: list[dict[str, str]] = field(default_factory=list)
     readers: list[str] = field(default_factory=list)
     is_first: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the source itself is shared, with all of its versions, in place of a copy of one."""
+        return self.published_model == self.model
 
     @property
     def asked(self) -> Asked:
@@ -53,14 +61,17 @@ def ensure(publishing: Publishing) -> None:
 def check(publishing: Publishing, publication_id: str) -> None:
     """Look again, once it is this publication's turn; raises `PublishedNameTaken` or `AudienceMismatch`."""
     copies.check_staying(publishing.workspace, publishing.published_model)
-    copies.check_name(publishing.workspace, publishing.published_model, publishing.model, before=publication_id)
+    names = (publishing.share, publishing.workspace, publishing.published_model, publishing.model)
+    copies.check_name(*names, before=publication_id)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
     stand(publishing, shares.get_share(publishing.workspace, publishing.share), members)
 
 
 def stand(publishing: Publishing, share: Share, members: list[Member]) -> Standing:
     """How the share stands; raises `AudienceMismatch` when it reaches or holds more than the audience declares."""
-    standing = standings.look(publishing.workspace, publishing.audience, share, publishing.schema, members)
+    place = (publishing.project, publishing.workspace, publishing.audience)
+    expected = {*contents.list_expected(*place), *(one["name"].lower() for one in publishing.included)}
+    standing = standings.look(publishing.workspace, publishing.audience, share, publishing.schema, members, expected)
     standings.refuse_unexpected(standing, publishing.published_model)
     return standing
 
@@ -73,7 +84,9 @@ def ensure_schema(publishing: Publishing) -> None:
 
 
 def ensure_model(publishing: Publishing) -> str:
-    """The shareable model in the share, added if it is not there; answers the name by which consumers see it."""
+    """The model in the share, after what it needs; answers the name by which consumers see it."""
+    for one in publishing.included:
+        contents.ensure(publishing.workspace, publishing.share, one["kind"], one["name"])
     model, wanted = publishing.published_model, publishing.shared_as
     entry = shares.ensure_model(publishing.workspace, publishing.share, model, shared_as=wanted)
     return entry.shared_as or wanted
@@ -109,8 +122,19 @@ def read_back(publishing: Publishing, version: int) -> None:
     models.get_version(publishing.workspace, publishing.published_model, version)
     shown = {item.name.lower() for item in share.objects or [] if item.active}
     missing = [one for one in standing.pending if one.sharing_identifier in publishing.readers]
+    contents.check(publishing.share, publishing.model, publishing.version, publishing.needs, shown)
     if not publishing.is_first:
         standings.refuse_pending(replace(standing, pending=missing), publishing.published_model)
     if publishing.published_model not in shown or missing:
         action = f"sharing {publishing.published_model} in {publishing.share}"
         raise WrittenNotVisible(workspace=publishing.workspace, action=action)
+
+
+def take_back(publishing: Publishing, publication_id: str, version: int) -> None:
+    """Delete a copy that no active publication rests on, and what came into the share for it alone."""
+    names = (publishing.workspace, publishing.share, publishing.published_model)
+    if publishing.is_whole:
+        contents.remove_whole(*names, leaving=[publication_id])
+    else:
+        copies.remove_unpromised(*names, publishing.shared_as, version)
+    contents.clear([publication_id])

@@ -30,6 +30,11 @@ def lock(workspace: str, published_model: str, model: str, version: int) -> str:
     return f"{workspace}/models/{published_model}/copies/{model}/{version}"
 
 
+def lock_whole(workspace: str, share: str, model: str) -> str:
+    """What publishing and withdrawing a whole model lock: its place in the share."""
+    return f"{workspace}/shares/{share}/models/{model}"
+
+
 def lock_all(workspace: str, published_model: str) -> str:
     """What withdrawing all copies of a shareable model locks."""
     return f"{workspace}/models/{published_model}/copies"
@@ -98,15 +103,25 @@ def vouch(workspace: str, model: str, shared_as: str, copy: dict[str, Any]) -> d
     return model_signatures.sign(shared_as, copy["files"])
 
 
-def check_name(workspace: str, published_model: str, model: str, before: str | None = None) -> None:
-    """A shareable model holds copies of one model: raises `PublishedNameTaken` when another one came first.
+def shared_name(model: str) -> str:
+    """By which last name consumers see a model, whatever its source is called.
+
+    A shared name takes letters, digits and underscores only [SDK]; names are case-insensitive [DOC].
+    """
+    return model.rpartition(".")[2].replace("-", "_").lower()
+
+
+def check_name(share: str, workspace: str, published_model: str, model: str, before: str | None = None) -> None:
+    """A name in a share stands for one model, copied or whole: raises `PublishedNameTaken` when another came first.
 
     `before` is a publication's id: those that were accepted after it do not count, so that of two at once one wins.
     """
-    for record in store.list_all(Publication, workspace=workspace, published_model=published_model):
+    for record in store.list_all(Publication, workspace=workspace, share=share):
         if record.id == before:
             return
-        if record.state in {"PENDING", "ACTIVE"} and record.model != model:
+        same_name = shared_name(record.published_model) == shared_name(published_model)
+        another = (record.published_model, record.model) != (published_model, model)
+        if record.state in {"PENDING", "ACTIVE"} and same_name and another:
             raise PublishedNameTaken(published_model=published_model, model=model, taken_by=record.model)
 
 

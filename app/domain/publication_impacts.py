@@ -14,6 +14,9 @@ from app.store.deployments import Deployment
 from app.store.publications import Publication
 from app.workspaces import endpoints
 
+# Of a model that is shared whole, whatever version is served.
+ANY = "*"
+
 
 @dataclass(frozen=True)
 class Serving:
@@ -62,13 +65,14 @@ def look(caller: Caller, publication: Publication, *, whole: bool) -> Impact:
     acceptances = _list_acceptances(publication) if resting else []
     shown = {f"{one.catalog}.{publication.outcome['shared_as']}".lower() for one in acceptances}
     wanted = {(model, str(version)) for model in shown for version in versions}
+    wanted |= {(model, ANY) for model in shown if publication.is_whole_model}
     places = dict.fromkeys(
         place for one in acceptances for place in [one.workspace, *one.outcome.get("also_seen_in", [])]
     )
     serving = [found for place in places for found in _list_serving(place, wanted)]
     named = [one for one in serving if _is_declared(caller, one)]
     pending = store.list_all(Deployment, project=publication.project, state="PENDING")
-    deployments = [one.id for one in pending if (one.model.lower(), str(one.version)) in wanted]
+    deployments = [one.id for one in pending if _is_wanted(one.model, str(one.version), wanted)]
     unseen = [
         one["sharing_identifier"] for one in publication.outcome.get("recipients", []) if one["workspace"] is None
     ]
@@ -87,9 +91,12 @@ def look(caller: Caller, publication: Publication, *, whole: bool) -> Impact:
 
 
 def list_resting(publication: Publication, *, whole: bool) -> list[Publication]:
-    """The active publications that end with this one: of the same copy, or with `whole` of all of the model's."""
+    """The active publications that end with this one: of the same copy, or with `whole` of all of the model's.
+
+    Of a model that is shared whole, all versions go together.
+    """
     place = {"workspace": publication.workspace, "published_model": publication.published_model}
-    version = {} if whole else {"published_version": publication.published_version}
+    version = {} if whole or publication.is_whole_model else {"published_version": publication.published_version}
     return store.list_all(Publication, audience=publication.audience, state="ACTIVE", **place, **version)
 
 
@@ -109,14 +116,18 @@ def _list_serving(workspace: str, wanted: set[tuple[str, str]]) -> list[Serving]
     """The list knows no traffic, which is asked of those alone that serve a copy."""
     serving = []
     for listed in endpoints.list_endpoints(workspace):
-        if not any((model.lower(), version) in wanted for _, model, version in listed.serves):
+        if not any(_is_wanted(model, version, wanted) for _, model, version in listed.serves):
             continue
         found = endpoints.find_endpoint(workspace, listed.name)
         for entity in [one.entity for one in found.active] if found else []:
-            if (entity.model.lower(), entity.version) in wanted:
+            if _is_wanted(entity.model, entity.version, wanted):
                 name, model = listed.name, entity.model
                 serving.append(Serving(workspace, name, entity.name, model, entity.version, entity.traffic))
     return serving
+
+
+def _is_wanted(model: str, version: str, wanted: set[tuple[str, str]]) -> bool:
+    return bool({(model.lower(), version), (model.lower(), ANY)} & wanted)
 
 
 def _is_declared(caller: Caller, serving: Serving) -> bool:
@@ -132,9 +143,9 @@ def _plan(**found: Any) -> Plan:
         Check("catalogs that show it", ", ".join(f"{one.workspace}/{one.catalog}" for one in impact.acceptances)),
         Check("recipients whose use cannot be seen", ", ".join(impact.unseen) or "none"),
     ]
-    gone = [
-        Change("remove", publication.workspace, "model version", publication.published_model, f"version {version}")
-        for version in impact.versions
-    ]
+    place, model = publication.workspace, publication.published_model
+    gone = [Change("remove", place, "model version", model, f"version {version}") for version in impact.versions]
+    if publication.is_whole_model and gone:
+        gone = [Change("remove", place, "share", publication.share, f"{model}, which itself stays as it is")]
     ended = [Change("change", publication.workspace, "publication", one, "ends with it") for one in impact.publications]
     return Plan(checks, [*gone, *ended])

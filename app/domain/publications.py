@@ -6,8 +6,19 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app import configuration, durable
-from app.configuration import share_name
-from app.domain import audience_shares, audiences, copies, jobs, model_versions, ownership, standings, travels, vetting
+from app.configuration import Audience, Policy, share_name
+from app.domain import (
+    audience_shares,
+    audiences,
+    contents,
+    copies,
+    jobs,
+    model_versions,
+    ownership,
+    standings,
+    travels,
+    vetting,
+)
 from app.domain.access import Caller, Name, check, check_active
 from app.domain.audience_shares import Publishing as Publishing
 from app.domain.audiences import Member
@@ -22,6 +33,7 @@ from app.errors import (
     CopyFailed,
     Problem,
     SharingUnavailable,
+    WholeModelRefused,
     WorkspaceRoleMismatch,
     from_dict,
 )
@@ -32,6 +44,8 @@ from app.workspaces.shares import Share
 PUBLISH, PLAN = "publish", "plan-publish"
 # What is the record's own, or of no use to it.
 OF_THE_COPY = {"model", "version", "digest", "removed"}
+# What a publication that shares the model itself says of its copy.
+NO_COPY: dict[str, Any] = {"digest": None, "files": [], "mlflow": None, "requirements": [], "reused": False}
 VET, SHARE = "hold the version to the policy", "ensure the share"
 
 
@@ -44,20 +58,31 @@ class PublicationPlan(Plan):
 
 
 def make(
-    caller: Caller, project: str, workspace: str, model: str, version: int, audience: str, action: str = PUBLISH
+    caller: Caller,
+    project: str,
+    workspace: str,
+    model: str,
+    version: int,
+    audience: str,
+    action: str = PUBLISH,
+    *,
+    include_dependencies: bool = False,
+    whole: bool = False,
 ) -> Publishing:
     """The publishing with its derived names, once the names in it are known to be the project's.
 
-    With `action` PLAN, whoever may look at what would be published: approvers do so before they approve.
+    With `action` PLAN, whoever may look at what would be published: approvers do so before they approve. With `whole`
+    the source itself is shared; raises `WholeModelRefused` where the audience asks for vetted versions.
     """
     check(caller, action, project, Name("model", workspace, model))
-    audiences.get(project, audience)
+    declared = audiences.get(project, audience)
+    if whole:
+        _check_whole(declared, audience, model)
     configured = configuration.current().workspaces[workspace]
     if configured.shareable_catalog is None:
         raise WorkspaceRoleMismatch(workspace=workspace, setting="shareable_catalog")
     share = share_name(project, audience)
-    # A shared name takes letters, digits and underscores only [SDK]; names are case-insensitive [DOC].
-    last = model.rpartition(".")[2].replace("-", "_").lower()
+    last = copies.shared_name(model)
     schema = f"{configured.shareable_catalog}.{share}"
     return Publishing(
         project=project,
@@ -67,22 +92,23 @@ def make(
         audience=audience,
         share=share,
         schema=schema,
-        published_model=f"{schema}.{last}",
+        published_model=model if whole else f"{schema}.{last}",
         shared_as=f"{project}.{last}",
         volume=configured.volume,
+        include_dependencies=include_dependencies,
     )
 
 
 def plan(caller: Caller, publishing: Publishing) -> PublicationPlan:
     """Look at the version, the names and the live share; raises the problem of whatever is not in order."""
-    return _look(publishing)[0]
+    return _look(caller, PLAN, publishing)[0]
 
 
 def begin(
     caller: Caller, key: Key, publishing: Publishing, plan_digest: str | None, on_conflict: str = REJECT
 ) -> Operation:
     """Check as `plan` does, and that others have approved it where they must; then accept the publication."""
-    made, publishing, vetted = _look(publishing)
+    made, publishing, vetted = _look(caller, PUBLISH, publishing)
     require(made, plan_digest)
     vetting.require_approvals(vetted, caller.principal)
     record = Publication(
@@ -96,14 +122,23 @@ def begin(
         audience=publishing.audience,
         share=publishing.share,
         published_model=publishing.published_model,
+        outcome={"needs": publishing.needs},
     )
     place = copies.lock(publishing.workspace, publishing.published_model, publishing.model, publishing.version)
+    if publishing.is_whole:
+        place = copies.lock_whole(publishing.workspace, publishing.share, publishing.model)
     work = (publish, key, caller, publishing.project, asdict(publishing), record, place)
     return start(*work, workspaces=_list_workspaces(publishing), on_conflict=on_conflict)
 
 
 def _undo(operation: Operation) -> None:
-    copies.remove_unfinished(operation.request, operation.upstream_run)
+    publishing = Publishing(**operation.request)
+    if publishing.is_whole:
+        names = (publishing.workspace, publishing.share, publishing.model)
+        contents.remove_whole(*names, leaving=[operation.resource_id])
+    else:
+        copies.remove_unfinished(operation.request, operation.upstream_run)
+    contents.clear([operation.resource_id])
 
 
 def _keep(error: dict[str, Any]) -> dict[str, Any]:
@@ -120,43 +155,52 @@ async def publish(work: Work) -> Outcome:
     vetted = await durable.step(VET, vetting.hold, publishing.asked, work.principal)
     await durable.step(SHARE, audience_shares.ensure, publishing)
     await durable.step("compare the share with the audience", audience_shares.check, publishing, work.resource_id)
-    await durable.step("ensure the schema of shareable models", audience_shares.ensure_schema, publishing)
+    copy = NO_COPY | {"version": publishing.version} if publishing.is_whole else await _copy(work, publishing, vetted)
+    found = {name: value for name, value in copy.items() if name not in OF_THE_COPY}
+    found |= {**vetted, "needs": publishing.needs, "signature": None}
+    record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"], "outcome": found}
     try:
-        copy = await jobs.run(work, copies.make_job(work.id, work.request, vetted["in_short"], vetted["scan"]))
-    except CopyFailed as problem:
-        raise vetting.explain(problem, publishing.asked) from problem
-    try:
-        place = (publishing.workspace, publishing.published_model, publishing.shared_as)
-        signature = await durable.step("prove the copy", copies.vouch, *place, copy)
-        shared_as = await durable.step("ensure the model in the share", audience_shares.ensure_model, publishing)
-        members = await durable.step("ensure the recipients", audience_shares.ensure_members, publishing)
+        if not publishing.is_whole:
+            place = (publishing.workspace, publishing.published_model, publishing.shared_as)
+            found["signature"] = await durable.step("prove the copy", copies.vouch, *place, copy)
+        found["shared_as"] = await durable.step(
+            "ensure the model in the share", audience_shares.ensure_model, publishing
+        )
+        found["recipients"] = await durable.step("ensure the recipients", audience_shares.ensure_members, publishing)
         if publishing.is_first:
-            await durable.step("ensure SELECT for the recipients", audience_shares.ensure_readers, publishing, members)
-        found = {name: value for name, value in copy.items() if name not in OF_THE_COPY}
-        found |= {**vetted, "signature": signature, "shared_as": shared_as, "recipients": members}
-        record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"], "outcome": found}
-        found["model_card"] = await durable.step("keep the model card", artifacts.keep, work.resource_id, record)
+            wanted = (publishing, found["recipients"])
+            await durable.step("ensure SELECT for the recipients", audience_shares.ensure_readers, *wanted)
+        if not publishing.is_whole:
+            found["model_card"] = await durable.step("keep the model card", artifacts.keep, work.resource_id, record)
         await durable.step("read it all back", audience_shares.read_back, publishing, copy["version"])
     except Problem as problem:
-        raise await _taken_back(publishing, copy["version"], problem) from problem
+        raise await _taken_back(work, publishing, copy["version"], problem) from problem
     return Outcome(record)
 
 
-def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
+async def _copy(work: Work, publishing: Publishing, vetted: dict[str, Any]) -> dict[str, Any]:
+    await durable.step("ensure the schema of shareable models", audience_shares.ensure_schema, publishing)
+    try:
+        return await jobs.run(work, copies.make_job(work.id, work.request, vetted["in_short"], vetted["scan"]))
+    except CopyFailed as problem:
+        raise vetting.explain(problem, publishing.asked) from problem
+
+
+def _look(caller: Caller, action: str, publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
     """The plan, the publishing with those whom it lets in, and what the policy says."""
     audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
     check_active(*_list_workspaces(publishing))
     description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
     columns = ", ".join(column.name or column.type for column in description.inputs)
     vetted = vetting.look(publishing.asked)
-    comment = copies.make_comment(asdict(publishing), vetted.in_short)
-    travelling = travels.look(publishing, description, comment)
+    travelling = travels.look(publishing, description, copies.make_comment(asdict(publishing), vetted.in_short))
     copies.check_staying(publishing.workspace, publishing.published_model)
-    copies.check_name(publishing.workspace, publishing.published_model, publishing.model)
+    copies.check_name(publishing.share, publishing.workspace, publishing.published_model, publishing.model)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
     audiences.check_names(publishing.workspace, members)
     _check_reach(publishing, members)
     share = ownership.find_share(publishing.workspace, publishing.share)
+    included = travels.find_included(caller, action, publishing, travelling, share)
     standing = audience_shares.stand(publishing, share, members) if share else None
     is_first = _check_standing(publishing, standing)
     readers = standing.readers if standing else []
@@ -167,14 +211,27 @@ def _look(publishing: Publishing) -> tuple[PublicationPlan, Publishing, Vetted]:
             Check("share and audience match", f"readers {', '.join(readers) or 'none'}"),
             *vetted.list_checks(),
         ],
-        changes=_list_changes(publishing, share, members, readers),
+        changes=[*_list_included(publishing, included), *_list_changes(publishing, share, members, readers)],
         readers=sorted(member.name or member.label for member in members),
         subject_digest=vetted.subject.digest if vetted.subject else None,
         recipients=members,
         travels=travelling,
     )
-    identifiers = [member.sharing_identifier for member in members]
-    return made, replace(publishing, tags=travelling.tags, readers=identifiers, is_first=is_first), vetted
+    settled = replace(
+        publishing,
+        tags=travelling.tags,
+        needs=[asdict(one) for one in travelling.dependencies],
+        included=included,
+        readers=[member.sharing_identifier for member in members],
+        is_first=is_first,
+    )
+    return made, settled, vetted
+
+
+def _check_whole(declared: Audience, audience: str, model: str) -> None:
+    if declared.external or declared.policy != Policy():
+        reason = "is external" if declared.external else "has a policy"
+        raise WholeModelRefused(model=model, audience=audience, reason=reason)
 
 
 def _list_workspaces(publishing: Publishing) -> list[str]:
@@ -203,18 +260,25 @@ def _check_standing(publishing: Publishing, standing: Standing | None) -> bool:
     return False
 
 
+def _list_included(publishing: Publishing, included: travels.Included) -> list[Change]:
+    place, share = publishing.workspace, publishing.share
+    return [Change("change", place, "share", share, f"holds {one['kind']} {one['name']}") for one in included]
+
+
 def _list_changes(
     publishing: Publishing, share: Share | None, members: list[Member], readers: list[str]
 ) -> list[Change]:
     place, model = publishing.workspace, publishing.published_model
     entries = {item.name.lower() for item in (share.objects or [] if share else [])}
     detail = f"of {publishing.model} version {publishing.version}, unless it is there"
-    changes = [
-        Change("none" if share else "create", place, "share", publishing.share),
-        Change("run", place, "job", "copy", "as Causeway itself; it loads nothing"),
-        Change("create", place, "model version", model, detail),
-        Change("none" if model in entries else "change", place, "share", publishing.share, f"holds {model}"),
-    ]
+    held = f"holds {model}"
+    changes = [Change("none" if share else "create", place, "share", publishing.share)]
+    if publishing.is_whole:
+        held += " WHOLE: every version of it is seen, also those that nobody has made or vetted yet"
+    else:
+        changes.append(Change("run", place, "job", "copy", "as Causeway itself; it loads nothing"))
+        changes.append(Change("create", place, "model version", model, detail))
+    changes.append(Change("none" if model.lower() in entries else "change", place, "share", publishing.share, held))
     for member in members:
         reader = member.workspace or member.sharing_identifier
         changes.append(Change("none" if member.name else "create", place, "recipient", member.name or reader))
@@ -223,12 +287,12 @@ def _list_changes(
     return changes
 
 
-async def _taken_back(publishing: Publishing, version: int, problem: Problem) -> Problem:
+async def _taken_back(work: Work, publishing: Publishing, version: int, problem: Problem) -> Problem:
     """`problem`, after the copy that would be seen in spite of it is gone; says so when it could not be deleted."""
-    names = (publishing.workspace, publishing.share, publishing.published_model, publishing.shared_as)
+    taken = (audience_shares.take_back, publishing, work.resource_id, version)
     try:
         # A retry begins at the share: it may be the share that somebody else took away.
-        await durable.step("take the copy back", copies.remove_unpromised, *names, version, undoes=SHARE)
+        await durable.step("take the copy back", *taken, undoes=SHARE)
     except Problem:
         left_behind = [f"version {version} of {publishing.published_model} in {publishing.workspace}"]
         return from_dict({**problem.as_dict(), "left_behind": left_behind})

@@ -22,7 +22,7 @@ class Standing:
     """A share beside its audience: SELECT is on the share, so whoever reads it sees all of it.
 
     `pending` are declared and do not read it, `strangers` read it and are not declared, `foreign` are the objects that
-    no publication for the audience put there.
+    are neither declared nor published for the audience.
     """
 
     workspace: str
@@ -40,8 +40,13 @@ class Standing:
         return bool(self.strangers or self.foreign)
 
 
-def look(workspace: str, audience: str, share: Share, schema: str, members: list[Member]) -> Standing:
-    """Read who reads the share, and hold that and its objects against the audience and its schema."""
+def look(
+    workspace: str, audience: str, share: Share, schema: str, members: list[Member], expected: set[str]
+) -> Standing:
+    """Read who reads the share, and hold that and its objects against the audience.
+
+    Its own are the models of its schema, and what is `expected` beside them, in lower case.
+    """
     readers = shares.list_readers(workspace, share.name)
     objects = [item.name for item in share.objects or []]
     return Standing(
@@ -52,7 +57,11 @@ def look(workspace: str, audience: str, share: Share, schema: str, members: list
         readers=readers,
         pending=[member for member in members if member.name not in readers],
         strangers=sorted(set(readers) - {member.name for member in members}),
-        foreign=[name for name in objects if not name.lower().startswith(f"{schema}.".lower())],
+        foreign=[
+            name
+            for name in objects
+            if not name.lower().startswith(f"{schema}.".lower()) and name.lower() not in expected
+        ],
     )
 
 
@@ -87,9 +96,10 @@ def refuse_pending(standing: Standing, model: str) -> None:
     )
 
 
-def list_gains(standing: Standing, objects: list[str]) -> Gains:
-    """What those who are declared and do not read yet would gain by reading these objects."""
-    return [_gain(standing, one.name or one.wanted_name, one.sharing_identifier, objects) for one in standing.pending]
+def list_gains(standing: Standing, objects: list[str], members: list[Member] | None = None) -> Gains:
+    """What those who are declared and do not read yet, or these members, would gain by reading these objects."""
+    gaining = standing.pending if members is None else members
+    return [_gain(standing, one.name or one.wanted_name, one.sharing_identifier, objects) for one in gaining]
 
 
 def list_losses(standing: Standing) -> Gains:

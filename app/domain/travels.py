@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from app.domain import audiences, policies
+from app.domain import audiences, contents, policies
+from app.domain.access import Caller, Name, check
 from app.domain.audience_shares import Publishing
 from app.errors import NotForExternal
 from app.workspaces import model_files, models
 from app.workspaces.files import FolderEntry
 from app.workspaces.model_files import Description
 from app.workspaces.models import Dependency
+from app.workspaces.shares import Share
 
+Included = list[dict[str, str]]
+"""`{kind, name}` each."""
 # Tags of our own never come from the source: they say what a copy is a copy of.
 OWN_PREFIX = "causeway_"
 # What the model's owner says of its input example, so that partners may see it.
@@ -52,13 +56,29 @@ def look(publishing: Publishing, description: Description, comment: str) -> Trav
     travels = Travels(
         files=files,
         input_example=_find_example(place, description, files, tags),
-        tags={name: value for name, value in sorted(tags.items()) if not name.startswith(OWN_PREFIX)},
-        comment=comment,
+        tags={name: value for name, value in sorted(tags.items()) if _travels(publishing, name)},
+        comment=(version.comment or "") if publishing.is_whole else comment,
         requirements=model_files.list_requirements(*place),
         dependencies=version.dependencies,
     )
     _check(publishing, travels)
     return travels
+
+
+def find_included(
+    caller: Caller, action: str, publishing: Publishing, travels: Travels, share: Share | None
+) -> Included:
+    """What the version needs and the share has not, to be added with it; each has to be the project's own.
+
+    Raises `NotInProject`, and `DependenciesNotShared` unless the request includes dependencies.
+    """
+    shared = {item.name.lower() for item in (share.objects or [] if share else [])}
+    missing = [one for one in travels.dependencies if one.name.lower() not in shared]
+    if not publishing.include_dependencies:
+        needs = [asdict(one) for one in travels.dependencies]
+        contents.check(publishing.share, publishing.model, publishing.version, needs, shared)
+    check(caller, action, publishing.project, *(Name(one.kind, publishing.workspace, one.name) for one in missing))
+    return [asdict(one) for one in missing]
 
 
 def list_reasons(travels: Travels, allowed_tags: set[str]) -> list[dict[str, str]]:
@@ -85,6 +105,10 @@ def is_pinned(line: str) -> bool:
     bounds = list(wanted.specifier)
     exact = len(bounds) == 1 and bounds[0].operator in {"==", "==="} and "*" not in bounds[0].version
     return exact and wanted.url is None
+
+
+def _travels(publishing: Publishing, tag: str) -> bool:
+    return publishing.is_whole or not tag.startswith(OWN_PREFIX)
 
 
 def _check(publishing: Publishing, travels: Travels) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import durable
-from app.domain import copies, publication_impacts, records
+from app.domain import contents, copies, publication_impacts, records
 from app.domain.access import Caller
 from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import require
@@ -46,12 +46,15 @@ def begin(caller: Caller, key: Key, publication_id: str, how: Withdrawing, on_co
         "share": record.share,
         "model": record.published_model,
         "version": None if how.whole else record.published_version,
+        "is_whole_model": record.is_whole_model,
         "shared_as": record.outcome["shared_as"],
         "publication": record.id,
         "hits": _look(caller, record, how),
     }
     lock = copies.lock(record.workspace, record.published_model, record.model, record.version)
-    if how.whole:
+    if record.is_whole_model:
+        lock = copies.lock_whole(record.workspace, record.share, record.model)
+    elif how.whole:
         lock = copies.lock_all(record.workspace, record.published_model)
     work = (withdraw, key, caller, record.project, request, record, lock)
     return start(*work, workspaces=[record.workspace], is_new=False, on_conflict=on_conflict)
@@ -67,6 +70,8 @@ async def withdraw(work: Work) -> Outcome:
     workspace, share, model, version, shared_as = (
         work.request[name] for name in ("workspace", "share", "model", "version", "shared_as")
     )
+    if work.request["is_whole_model"]:
+        return await _withdraw_whole_model(work)
     versions = [version]
     if version is None:
         what = {"action": f"Publishing to {model}", "workspace": workspace}
@@ -79,10 +84,29 @@ async def withdraw(work: Work) -> Outcome:
             what=what,
         )
     await durable.step("delete the copy", _remove, workspace, model, versions, work.request["hits"])
-    await durable.step("clear the share", copies.clear, workspace, share, model, shared_as)
+    await durable.step("clear the share", _clear, workspace, share, model, shared_as, versions)
     promises = await durable.step("find all that rest on the copy", _list_promises, workspace, model, versions)
     withdrawn = {"state": "WITHDRAWN"}
     return Outcome(withdrawn, [(Publication, one, withdrawn) for one in promises if one != work.resource_id])
+
+
+async def _withdraw_whole_model(work: Work) -> Outcome:
+    """The model leaves the share and stays as it is; all publications that shared it whole end together."""
+    taken = (work.request["publication"], work.request["hits"])
+    resting = await durable.step("take the model out of the share", _take_out, *taken)
+    withdrawn = {"state": "WITHDRAWN"}
+    return Outcome(withdrawn, [(Publication, one, withdrawn) for one in resting if one != work.resource_id])
+
+
+def _take_out(publication_id: str, hits: list[str]) -> durable.Told:
+    record = store.find(Publication, publication_id)
+    assert record is not None
+    resting = [one.id for one in publication_impacts.list_resting(record, whole=True)]
+    contents.remove_whole(record.workspace, record.share, record.model, leaving=resting)
+    contents.clear(resting)
+    return durable.Told(
+        resting, f"{record.model} left {record.share}; hit: {', '.join(hits) or 'nobody who serves it'}"
+    )
 
 
 def _look(caller: Caller, record: Publication, how: Withdrawing) -> list[str]:
@@ -123,6 +147,11 @@ def _remove(workspace: str, model: str, versions: list[int], hits: list[str]) ->
         models.remove_version(workspace, model, version)
     gone = f"version {', '.join(map(str, versions))} of {model} is gone"
     return durable.Told(None, f"{gone}; hit: {', '.join(hits) or 'nobody who serves it'}")
+
+
+def _clear(workspace: str, share: str, model: str, shared_as: str, versions: list[int]) -> None:
+    copies.clear(workspace, share, model, shared_as)
+    contents.clear(_list_promises(workspace, model, versions))
 
 
 def _list_promises(workspace: str, model: str, versions: list[int]) -> list[str]:

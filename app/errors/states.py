@@ -133,6 +133,26 @@ class NotForExternal(StateProblem):
     )
 
 
+class WholeModelRefused(StateProblem):
+    """A model that is shared whole shows versions that nobody has looked at, which its audience rules out."""
+
+    code, title = "whole-model-refused", "The model cannot be shared whole"
+    template = (
+        "Audience {audience} {reason}, and {model} shared whole would show versions that nobody has vetted. "
+        "Publish a vetted copy."
+    )
+
+
+class DependenciesNotShared(StateProblem):
+    """The version needs tables or functions that are not in the share: without them it cannot be served."""
+
+    code, title = "dependencies-not-shared", "What the version needs is not shared"
+    template = (
+        "Version {version} of {model} needs {names}, which share {share} does not hold. "
+        "Send include_dependencies, or have the audience's tables list them."
+    )
+
+
 class PublicationInUse(StateProblem):
     """Withdrawing would delete what endpoints serve, or are about to; they may go on for a while, and never restart."""
 

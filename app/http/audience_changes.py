@@ -106,9 +106,11 @@ class AudienceChangeBody(Answer):
     audience: str
     share: str
     granted: list[Gain]
-    """Who was let in; empty until it is done."""
+    """Who was let in, or saw more; empty until it is done."""
     revoked: list[Loss]
     """Who was shut out; empty until it is done. The recipients themselves stay."""
+    tables_added: list[str]
+    tables_removed: list[str]
     created_by: str
     created_at: Time
     updated_at: Time
@@ -166,5 +168,5 @@ def get_audience_change(audience_change_id: str, caller: CurrentCaller) -> Audie
 
 
 def _render(record: AudienceChange) -> AudienceChangeBody:
-    found = {"granted": [], "revoked": [], **record.outcome}
+    found = {"granted": [], "revoked": [], "tables_added": [], "tables_removed": [], **record.outcome}
     return AudienceChangeBody.model_validate({**record.model_dump(), **found})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,6 +18,7 @@ from app.errors import (
     AudienceChangePending,
     AudienceMismatch,
     AudienceUnknown,
+    DependenciesNotShared,
     LinkNotDeclared,
     ModelVersionNotFound,
     ModelVersionNotReady,
@@ -54,6 +56,7 @@ OWN = (
     AudienceChangePending,
     AudienceMismatch,
     AudienceUnknown,
+    DependenciesNotShared,
     LinkNotDeclared,
     ModelVersionNotFound,
     ModelVersionNotReady,
@@ -84,6 +87,17 @@ UNKNOWN: dict[str, Any] = {
 """What a publication says until it knows better."""
 
 
+class PublicationMode(StrEnum):
+    """What the audience is to see.
+
+    `vetted-copy`: a copy of one version, and nothing else. `whole-model`: what the platform itself does: the model with
+    every version that it has and will have. Nothing is copied or proved, and `version` is but where one begins.
+    """
+
+    VETTED_COPY = "vetted-copy"
+    WHOLE_MODEL = "whole-model"
+
+
 class PublicationRequest(Body):
     """Which version to publish, and for whom."""
 
@@ -94,6 +108,9 @@ class PublicationRequest(Body):
     version: Annotated[int, Field(ge=1, le=2**31 - 1), Strictly]
     audience: Word
     """A named set of recipients that the project declares."""
+    mode: PublicationMode = PublicationMode.VETTED_COPY
+    include_dependencies: bool = False
+    """Whether tables and functions that the version needs come into the share with it, where they are not in it yet."""
     plan_digest: PlanDigest | SkipJsonSchema[None] = None
     """The digest of the plan that was agreed to."""
     on_conflict: OnConflict = OnConflict.REJECT
@@ -171,6 +188,8 @@ class PublicationBody(Answer):
     digest: str | None
     """SHA-256 over the manifest of all files; it follows the model. Null until the copy is there."""
     audience: str
+    mode: str
+    """`vetted-copy` or `whole-model`; of the latter nothing is copied, so that digest and files stay empty."""
     share: str
     shared_as: str | None
     """The `schema.model` by which consumers see it in their catalog; null until it is in the share."""
@@ -248,11 +267,18 @@ def _begin(caller: Caller, key: Key, body: PublicationRequest) -> Operation:
 def make_publishing(caller: Caller, body: PublicationRequest, action: str = publications.PUBLISH) -> Publishing:
     """What the request names, once the caller may do `action` with it."""
     names = (body.project, body.workspace, body.model, body.version, body.audience)
-    return publications.make(caller, *names, action=action)
+    return publications.make(
+        caller,
+        *names,
+        action=action,
+        include_dependencies=body.include_dependencies,
+        whole=body.mode is PublicationMode.WHOLE_MODEL,
+    )
 
 
 def _render(record: Publication) -> PublicationBody:
     source = SourceVersion(workspace=record.workspace, model=record.model, version=record.version)
     published = PublishedVersion(model=record.published_model, version=record.published_version)
     found = {**UNKNOWN, **record.outcome, "signed": bool(record.outcome.get("signature"))}
+    found["mode"] = PublicationMode.WHOLE_MODEL if record.is_whole_model else PublicationMode.VETTED_COPY
     return PublicationBody.model_validate({**record.model_dump(), **found, "source": source, "published": published})

@@ -25,3 +25,8 @@ class Publication(Record, table=True):
     published_version: int | None = None
     digest: str | None = None
     outcome: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+    @property
+    def is_whole_model(self) -> bool:
+        """Whether the model itself is shared, with all of its versions, and nothing was copied."""
+        return self.published_model == self.model

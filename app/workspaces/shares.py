@@ -30,7 +30,11 @@ from app.workspaces.clients import connected
 from app.workspaces.pages import Page, as_time, get_page, iterate
 
 SHARES = "/api/2.1/unity-catalog/shares"
-MODEL = SharedDataObjectDataObjectType.MODEL
+MODEL, TABLE, FUNCTION = (
+    SharedDataObjectDataObjectType.MODEL.value,
+    SharedDataObjectDataObjectType.TABLE.value,
+    SharedDataObjectDataObjectType.FUNCTION.value,
+)
 
 
 @dataclass(frozen=True)
@@ -118,33 +122,44 @@ def ensure_share(workspace: str, share: str, *, comment: str, is_adopted: bool =
 
 
 def ensure_model(workspace: str, share: str, model: str, *, shared_as: str) -> SharedObject:
-    """The model in the share, added if it is not there; an earlier entry keeps the `shared_as` that it has.
+    """As `ensure_object`, of a model."""
+    return ensure_object(workspace, share, MODEL, model, shared_as=shared_as)
 
-    `shared_as` is `schema.model`, letters, digits and underscores only. Raises `ShareNotFound`,
-    `ModelNotFound` for a model that is not there, and `AlreadyExists` when another object has the name `shared_as`.
+
+def remove_model(workspace: str, share: str, model: str) -> None:
+    """As `remove_object`, of a model."""
+    remove_object(workspace, share, MODEL, model)
+
+
+def ensure_object(workspace: str, share: str, kind: str, name: str, *, shared_as: str) -> SharedObject:
+    """The model, table or function in the share, added if it is not there.
+
+    An earlier entry keeps the `shared_as` that it has: `schema.name`, letters, digits and underscores only. Raises
+    `ShareNotFound`, `ModelNotFound` or `UpstreamNotFound` for an object that is not there, and `AlreadyExists` when
+    another object has the name `shared_as`.
     """
-    if (found := _find_model(workspace, share, model)) is not None:
+    if (found := _find_object(workspace, share, kind, name)) is not None:
         return found
-    action = f"adding {model} to share {share}"
+    action = f"adding {name} to share {share}"
     taken: AlreadyExists | None = None
     try:
-        _update(workspace, share, action, SharedDataObjectUpdateAction.ADD, model, shared_as)
+        _update(workspace, share, action, SharedDataObjectUpdateAction.ADD, kind, name, shared_as)
     except AlreadyExists as problem:  # by a lost answer, or another object has the name: the read below tells
         taken = problem
-    found = _find_model(workspace, share, model)
+    found = _find_object(workspace, share, kind, name)
     if found is None:
         raise taken or WrittenNotVisible(workspace=workspace, action=action)
     return found
 
 
-def remove_model(workspace: str, share: str, model: str) -> None:
-    """Take the model out of the share; one that is not in it, or a share that is gone, is a success."""
-    action = f"removing {model} from share {share}"
+def remove_object(workspace: str, share: str, kind: str, name: str) -> None:
+    """Take the object out of the share; one that is not in it, or a share that is gone, is a success."""
+    action = f"removing {name} from share {share}"
     try:
-        if _find_model(workspace, share, model) is None:
+        if _find_object(workspace, share, kind, name) is None:
             return
-        _update(workspace, share, action, SharedDataObjectUpdateAction.REMOVE, model, None)
-        if _find_model(workspace, share, model) is not None:
+        _update(workspace, share, action, SharedDataObjectUpdateAction.REMOVE, kind, name, None)
+        if _find_object(workspace, share, kind, name) is not None:
             raise WrittenNotVisible(workspace=workspace, action=action)
     except ShareNotFound:
         return
@@ -211,21 +226,33 @@ def _checked(workspace: str, found: Share, is_adopted: bool) -> Share:
     return found
 
 
-def _find_model(workspace: str, share: str, model: str) -> SharedObject | None:
+def _find_object(workspace: str, share: str, kind: str, name: str) -> SharedObject | None:
     # Names are case-insensitive, and the platform keeps them in lower case [DOC].
     objects = get_share(workspace, share).objects or []
-    return next((item for item in objects if item.kind == "MODEL" and item.name.lower() == model.lower()), None)
+    return next((item for item in objects if item.kind == kind and item.name.lower() == name.lower()), None)
 
 
 def _update(
-    workspace: str, share: str, action: str, change: SharedDataObjectUpdateAction, model: str, shared_as: str | None
+    workspace: str,
+    share: str,
+    action: str,
+    change: SharedDataObjectUpdateAction,
+    kind: str,
+    name: str,
+    shared_as: str | None,
 ) -> None:
     # One object a call, with its shared name: left out, the platform fills it in and later calls it a difference [3P].
-    data_object = SharedDataObject(name=model, data_object_type=MODEL, string_shared_as=shared_as)
+    # A table has its name there in a field of its own [SDK].
+    data_object = SharedDataObject(name=name, data_object_type=SharedDataObjectDataObjectType(kind))
+    if kind == TABLE:
+        data_object.shared_as = shared_as
+    else:
+        data_object.string_shared_as = shared_as
     missing = _missing(workspace, share)
     if change is SharedDataObjectUpdateAction.ADD:
-        # The share was read just now: what is missing here is the model, or the schema in which it lay.
-        missing = faults.make_missing(ModelNotFound, workspace, "model", model)
+        # The share was read just now: what is missing here is the object, or the schema in which it lay.
+        problem = ModelNotFound if kind == MODEL else UpstreamNotFound
+        missing = faults.make_missing(problem, workspace, kind.lower(), name)
     with connected(workspace, action, missing) as client:
         client.shares.update(share, updates=[SharedDataObjectUpdate(action=change, data_object=data_object)])
 

@@ -80,11 +80,13 @@ def test_an_external_audience_gets_no_real_rows_no_unlisted_tags_and_nothing_unp
         vetted = make_version(world, model, "mlflow==3.17.2\n")
         tag(world, model, vetted, team="rides", causeway_input_example="synthetic")
         allowed = plan(world, model, vetted, "outside")
+        whole = world.publish(model, vetted, audience="outside", mode="whole-model")
     finally:
         world.service.configure(world.make_configuration())
 
     reasons = [(one["kind"], one["name"]) for one in refused["reasons"]]
     assert reasons == [("input-example", "input_example.json"), ("tag", "mail"), ("requirement", "pandas")]
+    assert problem(whole, 409, "whole-model-refused")["reason"] == "is external"
     assert plan(world, model, version, "azure").status_code == 200
     assert allowed.status_code == 200, allowed.text
     assert allowed.json()["travels"]["tags"] == {"team": "rides"}

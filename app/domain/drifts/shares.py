@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from app.domain import ownership
+from app.domain import contents, ownership
 from app.domain.drifts import members
 from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, MEDIUM, Finding, Remedy, drift
 from app.domain.drifts.looks import Look
@@ -207,7 +207,11 @@ def find_unexpected(look: Look) -> Iterator[Finding]:
 
 def _belongs(look: Look, share: Share, publications: list[Publication], item: SharedObject) -> bool:
     named = {one.published_model.lower() for one in publications}
-    return item.name.lower() in named or item.name.lower().startswith(f"{look.shareable_catalog}.{share.name}.")
+    own = item.name.lower() in named or item.name.lower().startswith(f"{look.shareable_catalog}.{share.name}.")
+    audience = look.share_names.get(share.name)
+    if own or audience is None:
+        return own
+    return item.name.lower() in look.ask(contents.list_expected, look.project, look.workspace, audience)
 
 
 def _list_names(look: Look) -> list[str]:
