@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import AwareDatetime, BeforeValidator, Field, JsonValue
 from pydantic.json_schema import SkipJsonSchema
 
 from app.domain import audit, audit_exports
@@ -82,13 +82,27 @@ class ExportFormat(StrEnum):
     CSV = "csv"
 
 
+def _refuse_null(value: Any) -> Any:
+    # What is left out is not looked at here; null is not one of a caller's choices.
+    if value is None:
+        raise ValueError("leave it out instead")
+    return value
+
+
+def _refuse_counts(value: Any) -> Any:
+    # Pydantic takes a number of seconds for a time, also in a text.
+    if not isinstance(value, str) or "T" not in value.upper():
+        raise ValueError("a time as RFC 3339 writes it is needed")
+    return value
+
+
 class AuditExportRequest(Request):
     """What to export, and how."""
 
     format: ExportFormat = ExportFormat.NDJSON
-    project: Annotated[str | SkipJsonSchema[None], Field(max_length=60)] = None
+    project: Annotated[str | SkipJsonSchema[None], Field(max_length=60), BeforeValidator(_refuse_null)] = None
     """Only events of this project."""
-    since: AwareDatetime | SkipJsonSchema[None] = None
+    since: Annotated[AwareDatetime | SkipJsonSchema[None], BeforeValidator(_refuse_counts)] = None
     """Only events from this time on."""
 
 

@@ -107,5 +107,14 @@ def test_no_text_in_a_table_is_a_formula_and_every_text_is_whole(service: Servic
 
 def test_a_request_for_something_else_is_refused(service: Service) -> None:
     client = service.client(ADMIN)
-    for body in ({"format": "xlsx"}, {"columns": ["id"]}, {"since": "yesterday"}, {"since": "2026-11-26T10:00:00"}):
+    for body in (
+        {"format": "xlsx"},
+        {"columns": ["id"]},
+        {"since": "yesterday"},
+        {"since": "2026-11-26T10:00:00"},
+        {"since": 0},
+        {"since": "0"},
+        {"since": None},
+        {"project": None},
+    ):
         assert client.post("/v1/audit-events:export", json=body).json()["code"] == "request-invalid"
