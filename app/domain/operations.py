@@ -97,12 +97,14 @@ def start(
     workspaces: list[str],
     is_new: bool = True,
     on_conflict: str = REJECT,
+    details: dict[str, Any] | None = None,
 ) -> Operation:
     """Accept the work on `record` (`is_new`: insert it): one transaction with lock and event, then the engine.
 
     When another operation holds `lock`, it raises `OperationInProgress`, or with `on_conflict` QUEUE stands in line.
     It works in `workspaces`: they stay in the configuration until it has ended, and new work raises `WorkspaceRetiring`
     where one takes none. Sent again, it finds the same operation; the sweep mends a crash before the engine has it.
+    The event in the trail tells `details` too.
     """
     if is_new:
         check_active(*workspaces)
@@ -119,7 +121,8 @@ def start(
         workspaces=list(dict.fromkeys(workspaces)),
     )
     action = f"{made.kind} requested"
-    event = audit.event(caller.principal, action, project, record.id, operation.id, caller.request_id)
+    told = details or {}
+    event = audit.event(caller.principal, action, project, record.id, operation.id, caller.request_id, **told)
     stored, _ = transitions.insert(operation, record if is_new else None, event, queue=on_conflict == QUEUE)
     if stored.request_digest != key.request_digest:
         raise IdempotencyKeyReused(operation=stored.id)

@@ -41,7 +41,7 @@ def begin(caller: Caller, key: Key, publication_id: str, how: Withdrawing, on_co
     record = records.get(caller, Publication, publication_id, "withdraw")
     if record.state != "ACTIVE":
         raise RecordNotActive(id=record.id, state=record.state, needed="ACTIVE")
-    request = {
+    request: dict[str, Any] = {
         "workspace": record.workspace,
         "share": record.share,
         "model": record.published_model,
@@ -57,7 +57,8 @@ def begin(caller: Caller, key: Key, publication_id: str, how: Withdrawing, on_co
     elif how.whole:
         lock = copies.lock_all(record.workspace, record.published_model)
     work = (withdraw, key, caller, record.project, request, record, lock)
-    return start(*work, workspaces=[record.workspace], is_new=False, on_conflict=on_conflict)
+    told = {"forced": how.force, "hits": request["hits"]}
+    return start(*work, workspaces=[record.workspace], is_new=False, on_conflict=on_conflict, details=told)
 
 
 @register("withdraw", Publication, failed={})

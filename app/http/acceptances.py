@@ -36,7 +36,7 @@ from app.http.conventions.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["acceptances"])
 router.include_router(acceptance_requests.router)
-Force = Annotated[bool, Query(description="Also while endpoints serve from the catalog; they are not looked for.")]
+Force = Annotated[bool, Query(description="Also while endpoints serve from the catalog, or cannot be looked for.")]
 PlanQuery = Annotated[
     str | SkipJsonSchema[None], Query(max_length=100, description="The digest of the impact's plan that was agreed to.")
 ]

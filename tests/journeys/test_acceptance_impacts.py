@@ -40,8 +40,13 @@ def test_giving_back_names_what_serves_from_the_catalog_and_is_refused_unless_fo
     problem(world.service.client(BOB).get(path), 404, "record-not-found")
     problem(world.delete(f"{record}?force=true", client=world.service.client(BOB)), 404, "record-not-found")
 
-    world.record(world.delete(f"{record}?force=true&plan_digest={impact['plan']['digest']}"))
+    ended = world.end(world.delete(f"{record}?force=true&plan_digest={impact['plan']['digest']}"))
 
+    hits = [f"prod/{ours}", "1 of other projects"]
+    removed = next(step for step in ended["steps"] if step["name"] == "remove the catalog")
+    assert removed["text"].endswith(f"is gone; hit: {', '.join(hits)}")
+    events = world.alice.get("/v1/audit-events", params={"operation_id": ended["id"]}).json()["items"]
+    assert {"forced": True, "hits": hits} in [one["details"] for one in events]
     assert world.effects("catalog-deleted", name=acceptance["catalog"])
     assert world.alice.get(path).json()["endpoints"] == []
     for name in (ours, theirs):
