@@ -103,11 +103,9 @@ def start(
 
     When another operation holds `lock`, it raises `OperationInProgress`, or with `on_conflict` QUEUE stands in line.
     It works in `workspaces`: they stay in the configuration until it has ended, and new work raises `WorkspaceRetiring`
-    where one takes none. Sent again, it finds the same operation; the sweep mends a crash before the engine has it.
-    The event in the trail tells `details` too.
+    where one takes none. Sent again, it finds the same operation; the sweep mends a crash. The trail tells `details`.
     """
-    if is_new:
-        check_active(*workspaces)
+    check_active(*(workspaces if is_new else []))
     operation = Operation(
         id=key.operation_id,
         kind=made.kind,
@@ -120,9 +118,8 @@ def start(
         lock=lock,
         workspaces=list(dict.fromkeys(workspaces)),
     )
-    action = f"{made.kind} requested"
-    told = details or {}
-    event = audit.event(caller.principal, action, project, record.id, operation.id, caller.request_id, **told)
+    told = (f"{made.kind} requested", project, record.id, operation.id, caller.request_id)
+    event = audit.event(caller.principal, *told, **(details or {}))
     stored, _ = transitions.insert(operation, record if is_new else None, event, queue=on_conflict == QUEUE)
     if stored.request_digest != key.request_digest:
         raise IdempotencyKeyReused(operation=stored.id)
