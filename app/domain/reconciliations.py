@@ -142,7 +142,7 @@ async def _read_bytes(work: Work, workspace: str) -> tuple[Digests | None, dict[
 
 
 def _list_copies(project: str, workspace: str) -> Digests:
-    found = {(one.published_model, one.published_version) for one in promised(project, workspace).publications}
+    found = {(one.published_model, one.published_version) for one in promised(project, workspace).copied}
     return [{"model": model, "version": version} for model, version in sorted(found)]
 
 

@@ -64,7 +64,7 @@ def _revoke(drift: Drift, _work: Work) -> None:
 )
 def find_gone(look: Look) -> Iterator[Finding]:
     """The copy that a publication promises was deleted: its consumers have lost it."""
-    for one in look.promises.publications:
+    for one in look.promises.copied:
         if _is_hidden(look, one.published_model):
             continue
         if one.published_version not in {found.version for found in _list_versions(look, one.published_model)}:
@@ -123,7 +123,7 @@ def find_unvetted(look: Look) -> Iterator[Finding]:
 )
 def find_changed(look: Look) -> Iterator[Finding]:
     """The copy has other bytes than were published: whoever loads it loads something that nobody vetted."""
-    for one in look.promises.publications:
+    for one in look.promises.copied:
         digest = (look.digests or {}).get((one.published_model, one.published_version or 0))
         if digest is not None and digest != one.digest:
             yield Finding(

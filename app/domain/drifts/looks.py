@@ -33,6 +33,11 @@ class Promises:
     moving: frozenset[str]
 
     @property
+    def copied(self) -> list[Publication]:
+        """The publications that promise a vetted copy; a model that is shared whole has none."""
+        return [one for one in self.publications if not one.is_whole_model]
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is promised there."""
         return not (self.publications or self.acceptances or self.deployments)
