@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app import configuration
 from tests.journeys.mortal_services import MortalWorld
 from tests.journeys.served_models import Models as Models
 from tests.journeys.served_models import log_models
@@ -24,6 +25,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkspaces]:
     running = TwoWorkspaces(tmp_path_factory.mktemp("two_workspaces"), "--visibility-seconds", "1")
     yield running
     running.stop()
+
+
+@pytest.fixture
+def as_the_service(world: TwoWorkspaces, monkeypatch: pytest.MonkeyPatch) -> TwoWorkspaces:
+    """The same, where this process has the service's configuration and secrets."""
+    for name, secret in world.secrets.items():
+        monkeypatch.setenv(name, secret)
+    configuration.use(world.service.configuration_path)
+    return world
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from app import configuration
 from app.domain import shareable_catalogs
 from app.domain.shareable_catalogs import OWNER, Writer
 from tests.sandbox.running import unique
@@ -10,15 +9,6 @@ from tests.two_workspaces import TwoWorkspaces
 
 pytestmark = pytest.mark.xdist_group("sharing")
 SHAREABLE = "causeway_shareable"
-
-
-@pytest.fixture
-def as_the_service(world: TwoWorkspaces, monkeypatch: pytest.MonkeyPatch) -> TwoWorkspaces:
-    """This process has the service's configuration and secrets."""
-    for name, secret in world.secrets.items():
-        monkeypatch.setenv(name, secret)
-    configuration.use(world.service.configuration_path)
-    return world
 
 
 def test_whoever_else_could_write_among_the_vetted_copies_is_named_with_the_right(

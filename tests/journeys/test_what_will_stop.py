@@ -17,15 +17,6 @@ pytestmark = pytest.mark.xdist_group("sharing")
 NOTHING = Promises([], [], [], frozenset())
 
 
-@pytest.fixture
-def as_the_service(world: TwoWorkspaces, monkeypatch: pytest.MonkeyPatch) -> TwoWorkspaces:
-    """This process has the service's configuration and secrets."""
-    for name, secret in world.secrets.items():
-        monkeypatch.setenv(name, secret)
-    configuration.use(world.service.configuration_path)
-    return world
-
-
 def test_a_share_that_rests_on_a_person_says_so_while_it_still_works(as_the_service: TwoWorkspaces) -> None:
     world, admin = as_the_service, as_the_service.sandbox.client("dev")
     name, control = unique("causeway_bikes_drift"), world.grants["DEV_CONTROL_ID"]
