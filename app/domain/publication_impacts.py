@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain import access, records
+from app import configuration
+from app.domain import access
 from app.domain.access import Caller, Name
 from app.domain.plans import Change, Check, Plan
 from app.store import records as store
@@ -50,14 +51,10 @@ class Impact:
     plan: Plan
 
 
-def get(caller: Caller, publication_id: str, *, whole: bool) -> Impact:
-    """As `look`, for whoever may see the publication; nothing rests on one that is not active."""
-    return look(caller, records.get(caller, Publication, publication_id), whole=whole)
-
-
 def look(caller: Caller, publication: Publication, *, whole: bool) -> Impact:
     """Look at what rests on the copy, or with `whole` on all of the model's: a call for each workspace that accepted.
 
+    Nothing rests on a publication that is not active, and nobody asks a workspace that has left the configuration.
     An endpoint takes one more, for its traffic. Raises what keeps one of these workspaces from answering.
     """
     resting = [one for one in list_resting(publication, whole=whole) if publication.state == "ACTIVE"]
@@ -66,10 +63,7 @@ def look(caller: Caller, publication: Publication, *, whole: bool) -> Impact:
     shown = {f"{one.catalog}.{publication.outcome['shared_as']}".lower() for one in acceptances}
     wanted = {(model, str(version)) for model in shown for version in versions}
     wanted |= {(model, ANY) for model in shown if publication.is_whole_model}
-    places = dict.fromkeys(
-        place for one in acceptances for place in [one.workspace, *one.outcome.get("also_seen_in", [])]
-    )
-    serving = [found for place in places for found in _list_serving(place, wanted)]
+    serving = [found for place in _list_places(acceptances) for found in _list_serving(place, wanted)]
     named = [one for one in serving if _is_declared(caller, one)]
     pending = store.list_all(Deployment, project=publication.project, state="PENDING")
     deployments = [one.id for one in pending if _is_wanted(one.model, str(one.version), wanted)]
@@ -110,6 +104,11 @@ def describe(impact: Impact) -> list[str]:
 def _list_acceptances(publication: Publication) -> list[Acceptance]:
     place = {"provider_workspace": publication.workspace, "audience": publication.audience}
     return store.list_all(Acceptance, project=publication.project, state="ACTIVE", **place)
+
+
+def _list_places(acceptances: list[Acceptance]) -> list[str]:
+    seen = [place for one in acceptances for place in [one.workspace, *one.outcome.get("also_seen_in", [])]]
+    return [place for place in dict.fromkeys(seen) if place in configuration.current().workspaces]
 
 
 def _list_serving(workspace: str, wanted: set[tuple[str, str]]) -> list[Serving]:
