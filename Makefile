@@ -47,6 +47,9 @@ bench: install ## Measure start, memory and the story's time
 bench-durability: install ## Measure operations: rates, steps, takeover, two thousand waits
 	$(BIN)/python -m bench.durability
 
+bench-scale: install ## Measure 50 versions, 500 models in a share, 100 workspaces: calls and seconds
+	$(BIN)/python -m bench.scale
+
 LOCK = $(BIN)/uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-header --no-annotate --quiet
 
@@ -56,4 +59,4 @@ lock: ## Write the locks anew (names, versions, hashes; no addresses)
 	$(LOCK) pyproject.toml -c requirements.lock --extra sandbox -o requirements-sandbox.lock
 	echo hatchling | $(LOCK) - -c requirements.lock -o requirements-build.lock
 
-.PHONY: help install demo test live chaos check bench bench-durability lock
+.PHONY: help install demo test live chaos check bench bench-durability bench-scale lock

@@ -115,18 +115,19 @@ def list_promised(accepting: Accepting | Acceptance) -> list[tuple[str, int]]:
 
 def look_for_versions(accepting: Accepting) -> Waiting | int:
     """How many versions were promised, once the consumer sees each of them READY; a request a model, whatever their
-    number.
+    number. A look ends at the first model that lacks one: the last published, which may be late, come first.
     """
-    promised = list_promised(accepting)
-    ready = {version for model in {model for model, _ in promised} for version in _list_ready(accepting, model)}
-    missing = [f"{model} version {version}" for model, version in promised if (model, version) not in ready]
-    if missing:
-        return Waiting(f"{len(promised) - len(missing)} of {len(promised)} are visible; waiting for {missing[0]}")
+    promised, wanted = list_promised(accepting), dict[str, set[int]]()
+    for one in reversed(list_publications(accepting)):
+        model = f"{accepting.catalog}.{one.outcome['shared_as']}"
+        wanted.setdefault(model, set()).add(one.published_version or 0)
+    for model, versions in wanted.items():
+        if missing := versions - _list_ready(accepting.workspace, model):
+            return Waiting(f"{len(promised)} versions were promised; waiting for {model} version {min(missing)}")
     return len(promised)
 
 
-def _list_ready(accepting: Accepting, model: str) -> list[tuple[str, int]]:
+def _list_ready(workspace: str, model: str) -> set[int]:
     with suppress(ModelNotFound):
-        seen = models.iterate_versions(accepting.workspace, model)
-        return [(model, one.version) for one in seen if one.state == models.READY]
-    return []
+        return {one.version for one in models.iterate_versions(workspace, model) if one.state == models.READY}
+    return set()
