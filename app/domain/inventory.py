@@ -14,14 +14,14 @@ from typing import Any
 import structlog
 
 from app import configuration, settings
-from app.domain import access, models
+from app.domain import access, external_lineage, models
 from app.domain.access import Caller, Name
 from app.errors import ModelNotFound, Problem, UpstreamNotFound, WorkspaceRefused
 from app.store import inventory as store
 from app.store.acceptances import Acceptance
 from app.store.inventory import InventoryVersion as InventoryVersion
 from app.store.inventory import Seen as Seen
-from app.store.lineage import list_published
+from app.store.lineage import Published, list_published
 from app.store.pages import Page
 from app.store.records import list_all
 from app.workspaces import catalogs, endpoints
@@ -76,7 +76,7 @@ def take_turns(is_over: Never = lambda: False) -> None:
     every = settings.current().inventory_seconds
     while not is_over() and (workspace := store.claim(configuration.current().workspaces, every)) is not None:
         try:
-            refresh(workspace, is_over)
+            external_lineage.write(workspace, refresh(workspace, is_over))
         except Problem as problem:
             log.warning("the inventory of a workspace stays old", workspace=workspace, reason=problem.detail)
             store.note_failure(workspace, problem.code)
@@ -84,8 +84,8 @@ def take_turns(is_over: Never = lambda: False) -> None:
             return
 
 
-def refresh(workspace: str, is_over: Never = lambda: False) -> None:
-    """Look at the workspace from end to end, and replace what was known of it.
+def refresh(workspace: str, is_over: Never = lambda: False) -> external_lineage.Accepted:
+    """Look at the workspace from end to end, and replace what was known of it; answers what it has accepted.
 
     One call lists the catalogs, one the endpoints; one a catalog its schemas, one a schema its models, and two a model
     its versions and its aliases (pages of 100 apart): none a version. Raises whatever problem stopped it.
@@ -99,6 +99,7 @@ def refresh(workspace: str, is_over: Never = lambda: False) -> None:
     for endpoint in endpoints.list_endpoints(workspace):
         rows.add_endpoint(endpoint)
     store.replace(workspace, list(rows.found.values()), began)
+    return rows.accepted
 
 
 class _Rows:
@@ -106,7 +107,7 @@ class _Rows:
 
     def __init__(self, workspace: str) -> None:
         self.workspace = workspace
-        self.promised = _list_promised(workspace)
+        self.promised, self.accepted = _list_promised(workspace)
         self.found: dict[tuple[str, str, int], InventoryVersion] = {}
 
     def add_model(self, project: str, model: str) -> None:
@@ -134,9 +135,9 @@ class _Rows:
     def _get(self, project: str, model: str, version: int) -> InventoryVersion:
         key = (project, model.lower(), version)
         if key not in self.found:
-            digest, publication_id = self.promised.get((*key[1:],), (None, None))
             row = InventoryVersion(project=project, workspace=self.workspace, model=key[1], version=version)
-            row.digest, row.publication_id = digest, publication_id
+            if (vouched := self.promised.get(key[1:])) is not None:
+                row.digest, row.publication_id = vouched.digest, vouched.id
             self.found[key] = row
         return self.found[key]
 
@@ -184,19 +185,20 @@ def _projects() -> list[str]:
     return sorted(configuration.current().projects)
 
 
-def _list_promised(workspace: str) -> dict[Version, tuple[str | None, str]]:
-    """The versions in the workspace whose digest a publication vouches for: sources, copies, and what consumers see."""
-    published = list_published(_projects(), ["ACTIVE"])
-    accepted = list_all(Acceptance, workspace=workspace, state="ACTIVE")
-    promised: dict[Version, tuple[str | None, str]] = {}
-    for one in published:
-        vouched = (one.digest, one.id)
+def _list_promised(workspace: str) -> tuple[dict[Version, Published], external_lineage.Accepted]:
+    """The versions in the workspace that a publication vouches for: sources, copies, and what it sees as a consumer.
+
+    The last of these once more by themselves.
+    """
+    acceptances = list_all(Acceptance, workspace=workspace, state="ACTIVE")
+    promised, accepted = dict[Version, Published](), dict[Version, Published]()
+    for one in list_published(_projects(), ["ACTIVE"]):
         copy = one.published_version or 0
         if one.workspace == workspace:
-            promised[one.model.lower(), one.version] = vouched
-            promised[one.published_model.lower(), copy] = vouched
-        for acceptance in accepted:
+            promised[one.model.lower(), one.version] = one
+            promised[one.published_model.lower(), copy] = one
+        for acceptance in acceptances:
             by = (acceptance.project, acceptance.provider_workspace, acceptance.audience)
             if by == (one.project, one.workspace, one.audience):
-                promised[f"{acceptance.catalog}.{one.shared_as}".lower(), copy] = vouched
-    return promised
+                accepted[f"{acceptance.catalog}.{one.shared_as}".lower(), copy] = one
+    return {**promised, **accepted}, accepted

@@ -44,6 +44,10 @@ class InventoryItem(Response):
     aliases: list[str] | None
     """The aliases that pointed to it; null where `state` is."""
     endpoints: list[InventoryEndpoint]
+    external_lineage: str | None
+    """`WRITTEN` when the workspace's own lineage was told where an accepted version came from; else the code of the
+    problem that stood in the way, or null where nobody wants it told.
+    """
     created_at: Time | None
     as_of: Time
     """When its workspace was looked at; one that does not answer keeps what was seen before."""

@@ -1,10 +1,12 @@
 """What was granted to whom on a Unity Catalog object? The permissions API; the rules are those of grants.py."""
 
+from enum import Enum
 from typing import Any
 
-from databricks.sdk.service.catalog import PermissionsChange
+from databricks.sdk.service.catalog import PermissionsChange, Privilege
 
 from app.sandbox import errors, grants, models, names, securables
+from app.sandbox.fields import fields_of
 from app.sandbox.pages import PAGED, page
 from app.sandbox.wire import Call, Routes
 
@@ -14,6 +16,10 @@ _PARTS = {"catalog": 1, "schema": 2, "volume": 3, "function": 3, "table": 3}
 # What a type of securable may be in a share; a registered model is a function [DOC].
 _SHAREABLE = {"function": ("MODEL", "FUNCTION"), "table": ("TABLE",)}
 _QUERY = {**PAGED, "principal": str}
+# The SDK's enum lacks one that its own texts name.
+_NEWER = {"CREATE_EXTERNAL_METADATA": "CREATE_EXTERNAL_METADATA"}
+_Privilege = Enum("_Privilege", {**{one.name: one.value for one in Privilege}, **_NEWER})  # type: ignore[misc]
+_CHANGE = {**fields_of(PermissionsChange), "add": [_Privilege], "remove": [_Privilege]}
 
 
 @routes.get(PATH, query=_QUERY)
@@ -26,7 +32,7 @@ def get_permissions(call: Call) -> dict[str, Any]:
     return page(call, "privilege_assignments", _list(call, granted), _shape)
 
 
-@routes.patch(PATH, body={"changes": [PermissionsChange], "omit_permissions_in_response": bool})
+@routes.patch(PATH, body={"changes": [_CHANGE], "omit_permissions_in_response": bool})
 def update_permissions(call: Call) -> dict[str, Any]:
     """For owners of the object or a parent, holders of MANAGE, and metastore admins [DOC]."""
     kind, name = _read_object(call)

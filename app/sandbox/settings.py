@@ -48,6 +48,7 @@ class Settings:
     retry_after_seconds: int = 0
     complete_routes: bool = True
     serve_withdrawn: bool = True
+    lineage_into_shared: bool = False
 
 
 # What each manner that nobody could verify may be; the first is the default.

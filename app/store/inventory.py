@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Index, delete, insert, literal, tuple_
+from sqlalchemy import JSON, Index, delete, insert, literal, or_, tuple_
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from app.errors import PageTokenInvalid
@@ -50,6 +50,7 @@ class InventoryVersion(SQLModel, table=True):
     aliases: list[str] | None = Field(default=None, sa_type=JSON)
     endpoints: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    external_lineage: str | None = None
 
     @property
     def key(self) -> Key:
@@ -158,6 +159,10 @@ def replace(workspace: str, found: list[InventoryVersion], as_of: datetime) -> N
         mine = col(InventoryVersion.workspace) == workspace
         known = {row.key: row.model_dump() for row in session.exec(select(InventoryVersion).where(mine))}
         wanted = {row.key: row.model_dump() for row in found}
+        for key in set(known) & set(wanted):
+            # What was told of the same bytes stays told.
+            if known[key]["digest"] == wanted[key]["digest"]:
+                wanted[key]["external_lineage"] = known[key]["external_lineage"]
         changed = {key for key in {*known, *wanted} if known.get(key) != wanted.get(key)}
         _write(session, sorted(changed & set(known)), [wanted[key] for key in sorted(changed & set(wanted))])
 
@@ -167,6 +172,21 @@ def note_failure(workspace: str, problem: str) -> None:
     with transaction() as session:
         mine = col(InventorySnapshot.workspace) == workspace
         session.exec(update(InventorySnapshot).where(mine).values({"problem": problem}))
+
+
+def list_unlinked(workspace: str, linked: str) -> list[InventoryVersion]:
+    """The versions in the workspace that a publication vouches for and whose `external_lineage` is not `linked`."""
+    lineage = col(InventoryVersion.external_lineage)
+    mine = InventoryVersion.workspace == workspace, col(InventoryVersion.publication_id).is_not(None)
+    with reading() as session:
+        return list(session.exec(select(InventoryVersion).where(*mine, or_(lineage.is_(None), lineage != linked))))
+
+
+def note_link(key: Key, external_lineage: str) -> None:
+    """Remember what became of linking the version."""
+    same = _columns(InventoryVersion, PLACE) == tuple_(*(literal(part) for part in key))
+    with transaction() as session:
+        session.exec(update(InventoryVersion).where(same).values({"external_lineage": external_lineage}))
 
 
 def _is_marked(projects: list[str], kind: str, name: str) -> Any:
