@@ -163,6 +163,8 @@ class TwoWorkspaces:
             "near": _to({"workspace": "lab"}),
             "far": _to({"workspace": "island"}),
             "kept": _to({"workspace": "prod"}),
+            "measured": {**_to({"workspace": "prod"}), "policy": {"metrics": {"rmse": {"at_most": 100}}}},
+            "perfect": {**_to({"workspace": "prod"}), "policy": {"metrics": {"rmse": {"at_most": 0.001}}}},
             "guarded": {**_to({"workspace": "prod"}), "policy": GUARDED},
             # For those who go behind Causeway's back.
             **{
@@ -213,7 +215,11 @@ def make_version(sandbox: Sandbox, model: str, *, signature: bool = True, ready:
     admin.call("dev", "POST", f"{base}/registered-models/create", json={"name": model})
     made = admin.call("dev", "POST", f"{base}/model-versions/create", json={"name": model, "source": "dbfs:/x"})
     number = made.json()["model_version"]["version"]
-    content = {"MLmodel": _mlmodel(signature), "requirements.txt": REQUIREMENTS, "model.bin": os.urandom(2000)}
+    content = {
+        "MLmodel": make_mlmodel(signature=signature),
+        "requirements.txt": REQUIREMENTS,
+        "model.bin": os.urandom(2000),
+    }
     for name, body in content.items():
         path = f"/api/2.0/fs/files/Models/{model.replace('.', '/')}/{number}/{name}"
         assert admin.call("dev", "PUT", path, data=body).status_code == 204
@@ -254,7 +260,7 @@ def _told(effect: dict[str, Any]) -> dict[str, Any]:
     return {**effect, **(effect.get("details") or {})}
 
 
-def _mlmodel(signature: bool) -> bytes:
+def make_mlmodel(*, signature: bool) -> bytes:
     stated: dict[str, Any] = {
         "flavors": {"python_function": {"loader_module": "mlflow.sklearn", "python_version": "3.11.0"}},
         "mlflow_version": "3.17.2",

@@ -175,7 +175,7 @@ async def publish(work: Work) -> Outcome:
         await durable.step("read it all back", audience_shares.read_back, publishing, copy["version"])
     except Problem as problem:
         raise await _taken_back(work, publishing, copy["version"], problem) from problem
-    return Outcome(record)
+    return Outcome(record, details={name: copy[name] for name in ("digest", "mlflow")})
 
 
 async def _copy(work: Work, publishing: Publishing, vetted: dict[str, Any]) -> dict[str, Any]:

@@ -33,10 +33,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a workflow ended well: what to change in its own record, and in others (table, id, values)."""
+    """How a workflow ended well: what to change in its own record, and in others (table, id, values).
+
+    `details` are what the audit trail keeps of it.
+    """
 
     record: dict[str, Any]
     others: Changes = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 Body = Callable[[Work], Awaitable[Outcome]]
@@ -109,7 +113,13 @@ def register(
     return wrap
 
 
-def end(operation_id: str, state: str, error: dict[str, Any] | None, changes: Changes | None = None) -> None:
+def end(
+    operation_id: str,
+    state: str,
+    error: dict[str, Any] | None,
+    changes: Changes | None = None,
+    details: dict[str, Any] | None = None,
+) -> None:
     """The gate's way out: end the operation, change its records, write its event, hand its lock over, all or nothing.
 
     An end other than SUCCEEDED changes the record as its workflow says. The first end stands. Who stood in line for
@@ -123,9 +133,9 @@ def end(operation_id: str, state: str, error: dict[str, Any] | None, changes: Ch
         kept = made.keep(error) if made.keep is not None and error is not None else {}
         record = made.failed if made.failed is not None else {"state": state, **kept}
         changes = [(made.table, operation.resource_id, record)]
-    code = {"code": error["code"]} if error else {}
+    told = {"code": error["code"]} if error else details or {}
     action = f"{operation.kind} {state.lower()}"
-    event = audit.event(operation.principal, action, operation.project, operation.resource_id, operation.id, **code)
+    event = audit.event(operation.principal, action, operation.project, operation.resource_id, operation.id, **told)
     transitions.finish(operation_id, state, error, changes, event)
     if operation.lock is not None:
         following = store.find(locks.list_holders([operation.lock]).get(operation.lock, ""))
@@ -165,5 +175,5 @@ def _succeed(operation_id: str, outcome: Outcome) -> None:
     operation = store.find(operation_id)
     if operation is not None:
         own = (workflows[operation.kind].table, operation.resource_id, outcome.record)
-        end(operation_id, "SUCCEEDED", None, [own, *outcome.others])
+        end(operation_id, "SUCCEEDED", None, [own, *outcome.others], outcome.details)
         inventory.hasten(operation.workspaces)

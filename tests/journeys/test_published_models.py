@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.journeys.conftest import Models
 from tests.sandbox.running import unique
 from tests.two_workspaces import BOB, TwoWorkspaces, control, failed, problem
 
@@ -34,6 +35,24 @@ def publish(world: TwoWorkspaces) -> Published:
     acceptance = world.record(world.accept(audience="second"))
     body = {"project": "bikes", "workspace": "prod", "model": f"{acceptance['catalog']}.bikes.{last}", "version": 1}
     return publication, body, json.loads(told.splitlines()[-1])
+
+
+def test_complaint_13_trained_here_different_there(world: TwoWorkspaces, models: Models, published: Published) -> None:
+    """Elsewhere: "Detected one or more mismatches between the model's dependencies and the current Python environment",
+    which is a warning, and the model runs on. Here it runs in the versions that it was published with, or not at all.
+    """
+    publication, body, told = published
+    bill = world.alice.get(f"/v1/publications/{publication['id']}/sbom").json()
+    pins = {library["name"]: library["version"] for library in bill["components"]}
+    assert {"mlflow", "scikit-learn", "pandas"} <= pins.keys()
+
+    run = world.record(world.post("scoring-runs", {**body, "rows": [told["row"]]}))
+    unmet = world.post("scoring-runs", models.body("unbuildable", rows=[told["row"]]))
+
+    assert {name: run["outcome"]["versions"][name] for name in pins} == pins
+    assert run["outcome"]["versions"]["python"].startswith("3.")
+    ended = failed(world.end(unmet), "job-failed")
+    assert "No matching distribution found for no-such-package-anywhere==1.0" in ended["job_error"]
 
 
 def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_answers_are_equal(

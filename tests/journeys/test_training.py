@@ -62,6 +62,18 @@ def test_the_registered_model_beats_a_linear_baseline_and_sees_no_leakage(world:
     assert not columns & {"casual", "registered", "bikers"}
     assert trained["version"] == 1
     assert world.sandbox.client("dev").model_versions.get(trained["model"], 1).status.value == "READY"
+    hold_to_a_metric(world, trained)
+
+
+def hold_to_a_metric(world: TwoWorkspaces, trained: dict[str, Any]) -> None:
+    """An audience that bounds the error judges by what the training run measured, and names the run."""
+    body = {"project": "bikes", "workspace": "dev", "model": trained["model"], "version": 1}
+    plan = world.alice.post("/v1/publications:plan", json={**body, "audience": "measured"}).json()
+    [seen] = [check["found"] for check in plan["checks"] if check["name"] == "policy: metrics.rmse"]
+    assert seen == f"{trained['outcome']['metrics']['rmse']!r} by training run {trained['id']}; needed: at most 100"
+    assert "Metrics: " in plan["travels"]["comment"]
+    refused = problem(world.post("publications", {**body, "audience": "perfect"}), 409, "policy-unmet")
+    assert [(one["rule"], one["needed"]) for one in refused["unmet"]] == [("metrics.rmse", "at most 0.001")]
 
 
 def test_the_job_runs_as_the_runner_and_never_as_control(world: TwoWorkspaces) -> None:
