@@ -11,9 +11,9 @@ pytestmark = pytest.mark.xdist_group("sharing")
 
 
 def test_complaint_8_copying_fails_in_a_new_way_each_release(world: TwoWorkspaces) -> None:
-    """Elsewhere: "Node ID … does not exist", "'model_id' must be a non-empty string", since mlflow looks the run and the
-    logged model up in a tracking server that does not know them. Here neither is asked, every file is compared, and the
-    mlflow that copied is the pinned one, named by the publication and in the trail.
+    """Elsewhere: "Node ID … does not exist", "'model_id' must be a non-empty string", since mlflow looks run and logged
+    model up in a tracking server that does not know them. Here neither is asked, every file is compared, and the mlflow
+    that copied is the pinned one, named by the publication and in the trail.
     """
     model, base = world.model(last=unique("orphan")), "/api/2.0/mlflow/unity-catalog"
     world.sandbox.call("dev", "POST", f"{base}/registered-models/create", json={"name": model})
