@@ -201,6 +201,7 @@ def _look(caller: Caller, action: str, publishing: Publishing) -> tuple[Publicat
     _check_reach(publishing, members)
     share = ownership.find_share(publishing.workspace, publishing.share)
     included = travels.find_included(caller, action, publishing, travelling, share)
+    vetting.check_alone(publishing.asked, vetted, included)
     standing = audience_shares.stand(publishing, share, members) if share else None
     is_first = _check_standing(publishing, standing)
     readers = standing.readers if standing else []

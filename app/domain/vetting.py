@@ -83,6 +83,18 @@ def hold(asked: Asked, principal: str) -> dict[str, Any]:
     return {**told, "in_short": vetted.in_short}
 
 
+def check_alone(asked: Asked, vetted: Vetted, included: list[dict[str, str]]) -> None:
+    """Nothing goes out beside the version where others approve: they have seen the version alone.
+
+    Raises `PolicyUnmet` that names what would.
+    """
+    if vetted.subject is not None and included:
+        seen = f"for more than the version: {', '.join(one['name'] for one in included)}"
+        needed = "for what others approve: the version alone, with what it needs shared already"
+        rules = [Rule("approvals", seen, needed, met=False)]
+        policies.require(asked.model, asked.version, asked.audience, rules)
+
+
 def explain(problem: CopyFailed, asked: Asked) -> CopyFailed | PolicyUnmet:
     """`problem`, as `PolicyUnmet` with one rule an import where the copy job has found unsafe code."""
     if problem.fields.get("reason") != UNSAFE:
