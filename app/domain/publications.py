@@ -203,7 +203,6 @@ def _look(caller: Caller, action: str, publishing: Publishing) -> tuple[Publicat
     included = travels.find_included(caller, action, publishing, travelling, share)
     vetting.check_alone(publishing.asked, vetted, included)
     standing = audience_shares.stand(publishing, share, members) if share else None
-    is_first = _check_standing(publishing, standing)
     readers = standing.readers if standing else []
     made = PublicationPlan(
         checks=[
@@ -224,7 +223,7 @@ def _look(caller: Caller, action: str, publishing: Publishing) -> tuple[Publicat
         needs=[asdict(one) for one in travelling.dependencies],
         included=included,
         readers=[member.sharing_identifier for member in members],
-        is_first=is_first,
+        is_first=_check_standing(publishing, standing),
     )
     return made, settled, vetted
 
