@@ -55,6 +55,8 @@ def is_person(identity: str | None) -> bool:
 def _put_share_back(drift: Drift, _work: Work) -> None:
     place, share = drift.workspace, drift.object_name
     ownership.ensure_share(place, share, comment=drift.target["comment"])
+    for one in drift.target["beside"]:
+        contents.ensure(place, share, one["kind"], one["name"])
     for model, shared_as in drift.target["models"].items():
         shares.ensure_model(place, share, model, shared_as=shared_as)
     for reader in drift.target["readers"]:
@@ -95,6 +97,7 @@ def find_gone(look: Look) -> Iterator[Finding]:
             target={
                 "comment": f"Made by Causeway for audience {one.audience} of project {look.project}.",
                 "models": {record.published_model: record.outcome["shared_as"] for record in publications},
+                "beside": [need for record in publications for need in record.outcome.get("needs", [])],
                 "readers": readers,
             },
         )
