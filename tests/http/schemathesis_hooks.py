@@ -32,3 +32,13 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         kept, left_out, value = EXACTLY_ONE[kind]
         case.body.pop(left_out, None)
         case.body[kept] = case.body.get(kept) or value
+    if isinstance(case.body, dict) and kind == "acceptance":
+        _accept_from_a_workspace(case.body)
+
+
+def _accept_from_a_workspace(body: dict[str, Any]) -> None:
+    """A linked workspace goes with an audience, a partner with a share, a place for copies with the wish for them."""
+    body["provider"], body["audience"] = {"workspace": "dev"}, body.get("audience") or "azure"
+    body.pop("share", None)
+    if not body.get("copy"):
+        body.pop("copy_to", None)
