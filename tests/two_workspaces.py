@@ -25,6 +25,7 @@ PARTNER = "aws:us-west-2:11111111-2222-3333-4444-555555555555"
 # What dev's metastore shares with prod's as a partner would: beside Causeway.
 ACME_SHARES = ["acme_forecasts", "acme_later", "acme_watched"]
 READERS = "account users"
+LOST_PARTNER = "aws:eu-west-2:77777777-8888-9999-aaaa-000000000000"
 FAR_PARTNER = "aws:eu-west-1:66666666-7777-8888-9999-000000000000"
 DEADLINE_SECONDS = 120
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
@@ -165,6 +166,8 @@ class TwoWorkspaces:
             "kept": _to({"workspace": "prod"}),
             "measured": {**_to({"workspace": "prod"}), "policy": {"metrics": {"rmse": {"at_most": 100}}}},
             "perfect": {**_to({"workspace": "prod"}), "policy": {"metrics": {"rmse": {"at_most": 0.001}}}},
+            # Whose recipient is deleted: with it goes what it may read of any share.
+            "forsaken": _to({"sharing_identifier": LOST_PARTNER}),
             "guarded": {**_to({"workspace": "prod"}), "policy": GUARDED},
             # For those who go behind Causeway's back.
             **{
@@ -173,7 +176,7 @@ class TwoWorkspaces:
             },
             "drift_far": _to({"workspace": "prod"}, {"sharing_identifier": FAR_PARTNER}),
             # For tests that leave an audience's share in disorder.
-            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(16)},
+            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(20)},
         }
         lost = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}
         return {

@@ -67,13 +67,13 @@ def test_two_audiences_of_a_model_see_different_versions_and_withdrawing_touches
 ) -> None:
     model = world.model()
     first, second = world.version(model), world.version(model)
-    one = world.record(world.publish(model, first, audience="spare_4"))
-    other = world.record(world.publish(model, second, audience="spare_5"))
+    one = world.record(world.publish(model, first, audience="spare_16"))
+    other = world.record(world.publish(model, second, audience="spare_17"))
     assert (one["published"]["version"], other["published"]["version"]) == (1, 1)
     assert one["digest"] != other["digest"]
 
     world.record(world.delete(f"publications/{one['id']}"))
-    again = world.record(world.publish(model, second, audience="spare_4"))
+    again = world.record(world.publish(model, second, audience="spare_16"))
 
     assert again["digest"] == other["digest"]
     assert again["published"]["version"] == 2
@@ -133,21 +133,21 @@ def test_a_grant_is_made_when_a_fresh_read_shows_it_and_not_when_it_was_accepted
 
 
 def test_a_share_that_somebody_else_made_is_used_once_an_admin_adopts_it(world: TwoWorkspaces) -> None:
-    admin, bob, share = world.service.client(ADMIN), world.service.client(BOB), "causeway_bikes_spare_6"
+    admin, bob, share = world.service.client(ADMIN), world.service.client(BOB), "causeway_bikes_spare_18"
     model = world.model()
     world.version(model)
     world.sandbox.client("dev").shares.create(share)
     world.sandbox.client("dev").shares.update(share, owner=world.grants["DEV_CONTROL_ID"])
     adoption = {"project": "bikes", "workspace": "dev", "kind": "share", "name": share, "reason": "it is empty"}
 
-    taken = problem(world.publish(model, 1, audience="spare_6"), 409, "share-name-taken")
+    taken = problem(world.publish(model, 1, audience="spare_18"), 409, "share-name-taken")
     problem(world.post("adoptions", adoption), 403, "permission-denied")
     adopted = admin.post("/v1/adoptions", json=adoption)
 
     assert taken["made_by"] == "admin@aws.example"
     assert adopted.status_code == 201
     assert admin.post("/v1/adoptions", json={**adoption, "reason": "again"}).json() == adopted.json()
-    assert world.record(world.publish(model, 1, audience="spare_6"))["state"] == "ACTIVE"
+    assert world.record(world.publish(model, 1, audience="spare_18"))["state"] == "ACTIVE"
     assert adopted.json() in world.alice.get("/v1/adoptions").json()["items"]
     problem(bob.get(f"/v1/adoptions/{adopted.json()['id']}"), 404, "record-not-found")
     problem(admin.post("/v1/adoptions", json={**adoption, "name": "causeway_trains_azure"}), 403, "not-in-project")

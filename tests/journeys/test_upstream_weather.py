@@ -13,7 +13,7 @@ import pytest
 
 from tests.sandbox.running import unique
 from tests.service_process import wait_for_end
-from tests.two_workspaces import TwoWorkspaces, control, failed, problem
+from tests.two_workspaces import LOST_PARTNER, TwoWorkspaces, control, failed, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 
@@ -205,10 +205,9 @@ def test_a_recipient_that_is_deleted_before_it_may_read_is_named_and_made_anew_b
     weather: TwoWorkspaces,
 ) -> None:
     weather.fault(method="PATCH", path=f"{UC}/shares/*/permissions", kind="delay", delay_seconds=2)
-    _, accepted = publish(weather, "spare_14")
+    _, accepted = publish(weather, "forsaken")
     weather.wait_for_step(accepted, "ensure SELECT for the recipients")
-    identifier = weather.sandbox.workspaces["prod"]["global_metastore_id"]
-    for known in list(control(weather).recipients.list(data_recipient_global_metastore_id=identifier)):
+    for known in list(control(weather).recipients.list(data_recipient_global_metastore_id=LOST_PARTNER)):
         control(weather).recipients.delete(known.name)
 
     ended = weather.end(accepted)
@@ -225,7 +224,7 @@ def test_a_catalog_that_is_deleted_while_it_is_accepted_is_named_and_made_anew_b
     weather.fault("prod", method="GET", path=f"{UC}/permissions/catalog/*", kind="delay", delay_seconds=2)
     catalog = unique("shared_bikes_lost")
     accepted = weather.accept(audience="spare_15", catalog=catalog)
-    weather.wait_for_step(accepted, "let the runner use the catalog")
+    weather.wait_for_step(accepted, "let its users use the catalog")
     control(weather, "prod").catalogs.delete(catalog, force=True)
 
     ended = weather.end(accepted)
