@@ -117,18 +117,18 @@ def test_a_stranger_among_the_readers_is_refused_until_an_admin_shuts_it_out(wor
 
 def test_a_grant_is_made_when_a_fresh_read_shows_it_and_not_when_it_was_accepted(faults: TwoWorkspaces) -> None:
     """Complaint 7: what was written and is not there is written again, and no success is told before it is."""
-    model, share = faults.model(), "causeway_bikes_spare_9"
+    model, share = faults.model(), "causeway_bikes_spare_22"
     path = f"/api/2.1/unity-catalog/shares/{share}/permissions"
     # The read behind the write; somebody takes the grant away in between.
     faults.fault(kind="delay", method="GET", path=path, offset=2, delay_seconds=2)
-    accepted = faults.publish(model, faults.version(model), audience="spare_9")
+    accepted = faults.publish(model, faults.version(model), audience="spare_22")
     faults.eventually(lambda: bool(faults.effects("grant-changed", name=share)))
     taken = {"changes": [{"principal": "causeway_prod", "remove": ["SELECT"]}]}
     faults.sandbox.call("dev", "PATCH", path, json=taken).raise_for_status()
 
     record = faults.record(accepted)
 
-    assert readers(faults, "spare_9") == [one["name"] for one in record["recipients"]]
+    assert readers(faults, "spare_22") == [one["name"] for one in record["recipients"]]
     assert len(faults.effects("grant-changed", name=share, add=["SELECT"])) == 2
 
 

@@ -15,13 +15,13 @@ MANY = 16
 
 @pytest.fixture(scope="module")
 def crowded(world: TwoWorkspaces) -> tuple[TwoWorkspaces, Asked]:
-    """A world whose audience spare_12 has a first publication and then many, and what the first one asked."""
+    """A world whose audience spare_25 has a first publication and then many, and what the first one asked."""
     model = world.model()
     version = world.version(model)
-    world.record(world.publish(model, world.version(model), audience="spare_11"))
+    world.record(world.publish(model, world.version(model), audience="spare_24"))
     with counting(world) as first:
-        world.record(world.publish(model, version, audience="spare_12"))
-    crowd(world, "spare_12", MANY)
+        world.record(world.publish(model, version, audience="spare_25"))
+    crowd(world, "spare_25", MANY)
     return world, first
 
 
@@ -29,7 +29,7 @@ LISTS = {
     "models": ("models?schema=main.bikes&page_size=200", A_LIST),
     "versions": ("models/{model}/versions?page_size=200", A_LIST + 1),
     "shares": ("shares?page_size=200", A_LIST),
-    "one share": ("shares/causeway_bikes_spare_12", A_LIST + 1),
+    "one share": ("shares/causeway_bikes_spare_25", A_LIST + 1),
     "recipients": ("recipients?page_size=200", A_LIST),
     "providers": ("providers?page_size=200", A_LIST),
     "catalogs": ("catalogs?page_size=200", A_LIST),
@@ -63,7 +63,7 @@ def test_publishing_into_a_crowded_share_asks_what_it_asks_of_an_empty_one(
     version = world.version(model)
 
     with counting(world) as asked:
-        world.record(world.publish(model, version, audience="spare_12"))
+        world.record(world.publish(model, version, audience="spare_25"))
 
     assert len(without_waits(asked)) <= len(without_waits(first)), asked.calls
     assert not [call for call in asked.calls if "crowd" in call]
@@ -73,7 +73,7 @@ def test_accepting_asks_for_the_versions_of_a_model_together(crowded: tuple[TwoW
     world, _ = crowded
 
     with counting(world) as asked:
-        accepted = world.record(world.accept(audience="spare_12"))
+        accepted = world.record(world.accept(audience="spare_25"))
 
     assert len(accepted["models"]) > MANY
     about = [call for call in asked.calls if re.search(r"/models/[^ ]+crowd", call)]

@@ -71,19 +71,19 @@ def test_what_a_version_needs_is_shared_with_it_or_it_is_not_shared(world: TwoWo
     make_dependent(world, strange, *others)
     world.version(world.model())
 
-    missing = problem(world.publish(model, version, audience="spare_7"), 409, "dependencies-not-shared")
-    whose = world.publish(strange, 2, audience="spare_7", include_dependencies=True)
-    record = world.record(world.publish(model, version, audience="spare_7", include_dependencies=True))
-    beside = held(world, "spare_7")
+    missing = problem(world.publish(model, version, audience="spare_20"), 409, "dependencies-not-shared")
+    whose = world.publish(strange, 2, audience="spare_20", include_dependencies=True)
+    record = world.record(world.publish(model, version, audience="spare_20", include_dependencies=True))
+    beside = held(world, "spare_20")
 
     assert missing["missing"] == [table, function]
     assert problem(whose, 403, "not-in-project")["name"] == others[0]
     assert beside == {table: "TABLE", function: "FUNCTION", record["published"]["model"]: "MODEL"}
     # It is there by now, and no reason to refuse what is published next.
-    again = world.record(world.publish(model, version, audience="spare_7"))
+    again = world.record(world.publish(model, version, audience="spare_20"))
     assert again["published"] == record["published"]
     world.record(world.delete(f"publications/{record['id']}"))
-    assert held(world, "spare_7") == {}
+    assert held(world, "spare_20") == {}
 
 
 def test_tables_beside_models_come_and_go_by_an_audience_change(world: TwoWorkspaces, declared: dict[str, Any]) -> None:
@@ -111,28 +111,28 @@ def test_tables_beside_models_come_and_go_by_an_audience_change(world: TwoWorksp
 def test_a_model_that_is_shared_whole_is_the_model_itself_and_outlives_its_withdrawal(world: TwoWorkspaces) -> None:
     model = world.model()
     version = world.version(model)
-    asked = {"project": "bikes", "workspace": "dev", "audience": "spare_8", "model": model, "version": version}
+    asked = {"project": "bikes", "workspace": "dev", "audience": "spare_21", "model": model, "version": version}
     plan = world.alice.post("/v1/publications:plan", json={**asked, "mode": "whole-model"}).json()
     assert any("every version of it is seen" in change["detail"] for change in plan["changes"])
 
-    record = world.record(world.publish(model, version, audience="spare_8", mode="whole-model"))
+    record = world.record(world.publish(model, version, audience="spare_21", mode="whole-model"))
 
     assert (record["mode"], record["published"], record["digest"]) == (
         "whole-model",
         {"model": model, "version": version},
         None,
     )
-    assert held(world, "spare_8") == {model: "MODEL"}
-    problem(world.publish(model, version, audience="spare_8"), 409, "published-name-taken")
+    assert held(world, "spare_21") == {model: "MODEL"}
+    problem(world.publish(model, version, audience="spare_21"), 409, "published-name-taken")
     other = world.model()
-    world.record(world.publish(other, world.version(other), audience="spare_8"))
-    second = world.record(world.publish(model, world.version(model), audience="spare_8", mode="whole-model"))
+    world.record(world.publish(other, world.version(other), audience="spare_21"))
+    second = world.record(world.publish(model, world.version(model), audience="spare_21", mode="whole-model"))
     impact = world.alice.get(f"/v1/publications/{record['id']}/impact").json()
     assert impact["publications"] == [second["id"]]
 
     world.record(world.delete(f"publications/{record['id']}"))
 
-    assert model not in held(world, "spare_8")
+    assert model not in held(world, "spare_21")
     assert world.alice.get(f"/v1/publications/{second['id']}").json()["state"] == "WITHDRAWN"
     for number in (version, 2):
         assert world.alice.get(f"/v1/workspaces/dev/models/{model}/versions/{number}").json()["state"] == "READY"

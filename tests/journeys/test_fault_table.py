@@ -10,7 +10,7 @@ from tests.two_workspaces import TwoWorkspaces, failed
 pytestmark = pytest.mark.xdist_group("sharing")
 
 UNITY = "/api/2.1/unity-catalog"
-AUDIENCE, ANOTHER = "spare_9", "spare_19"
+AUDIENCE, ANOTHER = "spare_23", "spare_19"
 
 
 def answer(world: TwoWorkspaces, workspace: str, method: str, path: str, status: int, code: str, message: str) -> None:
