@@ -68,12 +68,14 @@ class BehindOurBack:
         seen = self.world.sandbox.call("dev", "GET", "/__sandbox/requests").json()["requests"]
         own = [one for one in seen if one["at"] >= since and one["principal"] in self.world.grants.values()]
         asked = [one for one in own if "/oidc/" not in one["path"] and "metastore_summary" not in one["path"]]
-        paths = Counter((one["workspace"], one["path"]) for one in asked)
+        names = {f"causeway_bikes_{audience}" for audience in self.audiences}
+        # Another test's audience, which the configuration has dropped since, is looked at by its promises alone.
+        known = [one for one in asked if set(re.findall(r"causeway_bikes_\w+", one["path"])) <= names]
+        paths = Counter((one["workspace"], one["path"]) for one in known)
         made = Counter[str]()
         for (workspace, path), number in paths.items():
             # Each list of the sandbox begins with an empty page.
             made[workspace] += (number + 1) // 2 if re.search(LISTS, path) else number
-        names = {f"causeway_bikes_{audience}" for audience in self.audiences}
         shared = [one.name for one in self.dev.shares.list_shares() if one.name in names]
         schemas = [one.full_name for one in self.dev.schemas.list(SHAREABLE) if one.name in names]
         places = [dict(zip(("catalog_name", "schema_name"), name.split("."), strict=True)) for name in schemas]

@@ -86,7 +86,7 @@ def withdraw_all(world: TwoWorkspaces, publication: dict[str, Any], endpoint: st
     assert (impact["published_versions"], impact["publications"]) == ([1, 2], [other["id"]])
     served = {"served_entity": impact["endpoints"][0]["served_entity"], "model": seen, "version": "1", "traffic": 100}
     assert impact["endpoints"] == [{"workspace": "prod", "name": endpoint, **served}]
-    assert [one["catalog"] for one in impact["acceptances"]].count(seen.partition(".")[0]) == 1
+    assert seen.partition(".")[0] in [one["catalog"] for one in impact["acceptances"]]
 
     refused = problem(world.delete(path), 409, "publication-in-use")
     assert refused["endpoints"] == [f"prod/{endpoint}"]

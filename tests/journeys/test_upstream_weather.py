@@ -66,7 +66,7 @@ def asked_at(world: TwoWorkspaces, method: str, path: str, since: int, workspace
 
 
 def circuits(world: TwoWorkspaces) -> list[str]:
-    """The workspaces whose circuit is open; the service is ready all the same."""
+    """The workspaces whose circuit is open, the island among them once it was asked; the service is ready all the same."""
     answer = httpx.get(f"{world.service.url}/readyz")
     assert answer.status_code == 200, answer.text
     found: list[str] = answer.json()["workspaces"]["circuit_open"]
@@ -123,7 +123,7 @@ def test_a_workspace_that_stops_answering_is_probed_and_the_operation_goes_on_wh
     since, polled = count_requests(weather), ("GET", "/api/2.*/jobs/runs/get")
     weather.fault(method=polled[0], path=polled[1], kind="refuse", status=503, retry_after=0, times=5)
     model, accepted = publish(weather)
-    weather.eventually(lambda: circuits(weather) == ["dev"])
+    weather.eventually(lambda: "dev" in circuits(weather))
 
     refused = weather.alice.get(f"/v1/workspaces/dev/models/{model}")
     started = problem(weather.publish(model, 1, audience="second"), 503, "workspace-circuit-open")
@@ -142,7 +142,7 @@ def test_a_workspace_that_stops_answering_is_probed_and_the_operation_goes_on_wh
     assert len(asked) >= 6
     assert asked[5] - asked[4] >= 9
     assert copies(weather, model) == 1
-    assert circuits(weather) == []
+    assert "dev" not in circuits(weather)
 
 
 def test_tokens_that_expire_in_mid_operation_are_fetched_anew(weather: TwoWorkspaces) -> None:
