@@ -66,7 +66,7 @@ def asked_at(world: TwoWorkspaces, method: str, path: str, since: int, workspace
 
 
 def circuits(world: TwoWorkspaces) -> list[str]:
-    """The workspaces whose circuit is open, the island among them once it was asked; the service is ready all the same."""
+    """The workspaces whose circuit is open, the island too once it was asked; the service is ready all the same."""
     answer = httpx.get(f"{world.service.url}/readyz")
     assert answer.status_code == 200, answer.text
     found: list[str] = answer.json()["workspaces"]["circuit_open"]
