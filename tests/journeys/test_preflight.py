@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from app import configuration
+from app import configuration, settings
 from app.cli import app
 from app.domain.preflight import reports
 from app.domain.preflight.checks import Check
@@ -36,7 +36,7 @@ def fresh(tmp_path: Path) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def desk(fresh: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(fresh: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An admin's shell: a configuration of what shall be, and tokens; nothing of it is there yet."""
     path = tmp_path / "causeway.yaml"
     path.write_text(yaml.safe_dump(make_configuration(fresh)))
@@ -44,7 +44,10 @@ def desk(fresh: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setenv("ENV_FILE", str(tmp_path / "causeway.env"))
     for name in ("dev", "prod"):
         monkeypatch.setenv(f"{name.upper()}_TOKEN", fresh.workspaces[name]["token"])
-    return tmp_path
+    # They are read once a process, which other tests have used before.
+    settings.current.cache_clear()
+    yield tmp_path
+    settings.current.cache_clear()
 
 
 def make_configuration(sandbox: Sandbox) -> dict[str, Any]:

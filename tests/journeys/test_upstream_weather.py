@@ -221,7 +221,7 @@ def test_a_catalog_that_is_deleted_while_it_is_accepted_is_named_and_made_anew_b
 ) -> None:
     _, accepted = publish(weather, "spare_15")
     weather.record(accepted)
-    weather.fault("prod", method="GET", path=f"{UC}/permissions/catalog/*", kind="delay", delay_seconds=2)
+    weather.fault("prod", method="GET", path=f"{UC}/permissions/catalog/*", kind="delay", delay_seconds=2, offset=1)
     catalog = unique("shared_bikes_lost")
     accepted = weather.accept(audience="spare_15", catalog=catalog)
     weather.wait_for_step(accepted, "let its users use the catalog")

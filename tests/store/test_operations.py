@@ -113,7 +113,7 @@ def test_the_first_end_stands_and_frees_the_lock() -> None:
 def test_an_end_that_cannot_be_written_whole_is_not_written_at_all() -> None:
     accept(1)
 
-    with pytest.raises(Exception, match="No row"):
+    with pytest.raises(Exception, match="training_runs"):
         transitions.finish("op_1", "SUCCEEDED", None, [(TrainingRun, "trn_none", {})], event("succeed"))
 
     found = operations.find("op_1")
