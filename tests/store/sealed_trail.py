@@ -51,10 +51,10 @@ def configured(folder: Path, audit_part: dict[str, Any]) -> Iterator[Path]:
 
 def happen(*numbers: int, ago: timedelta = timedelta(0)) -> None:
     """Have events happen, one after the other."""
-    for number in numbers:
-        event = audit.event("person:a", f"act {number}", "bikes", f"res_{number}", threshold=0.5, number=number)
-        event.created_at = datetime(2026, 11, 26, 12, tzinfo=UTC) + timedelta(seconds=number) - ago
-        with transaction() as session:
+    with transaction() as session:
+        for number in numbers:
+            event = audit.event("person:a", f"act {number}", "bikes", f"res_{number}", threshold=0.5, number=number)
+            event.created_at = datetime(2026, 11, 26, 12, tzinfo=UTC) + timedelta(seconds=number) - ago
             append(session, event)
 
 

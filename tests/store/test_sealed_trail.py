@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from app import cli
-from app.domain import audit_heads, audit_keys
+from app.domain import audit_heads, audit_keys, audit_verification
 from app.store import audit_batches
 from app.store.audit_batches import AuditBatch
 from app.store.database import transaction
@@ -151,14 +151,15 @@ def test_what_was_done_to_the_trail_is_found_and_named(heads: Path) -> None:
 
 @ON_SQLITE
 @pytest.mark.usefixtures("heads")
-def test_so_much_wrong_that_more_says_nothing_new_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.domain.audit_verification.MOST_FINDINGS", 7)
-    seal_thirty()
+def test_so_much_wrong_that_more_says_nothing_new_ends_the_search() -> None:
+    happen(*range(audit_verification.MOST_FINDINGS + 100))
+    seal_all()
 
     sql("UPDATE audit_events SET resource = 'x'")
 
     seen = verify()
-    assert (len(seen.findings), seen.complete, seen.is_sound) == (7, False, False)
+    most = audit_verification.MOST_FINDINGS
+    assert (len(seen.findings), seen.complete, seen.is_sound) == (most, False, False)
 
 
 @ON_SQLITE
