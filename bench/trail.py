@@ -16,7 +16,8 @@ from typing import Any
 import structlog
 
 from app import configuration, settings
-from app.domain import audit, audit_exports, audit_keys, audit_seals, audit_verification
+from app.domain import audit
+from app.domain.audit import exports, keys, seals, verification
 from app.store import connection, migrations
 from app.store.audit_events import AuditEvent
 from app.store.database import transaction
@@ -42,9 +43,9 @@ def main() -> None:
         connection.connect(url)
         measure("written", many, lambda: write(many))
         measure("sealed", many, seal)
-        trusted = audit_keys.list_trusted()
-        measure("verified", many, lambda: print(audit_verification.verify(trusted, None).is_sound, end=" "))
-        measure("exported", many, lambda: sum(map(len, audit_exports.export(None, "ndjson", {}, None))))
+        trusted = keys.list_trusted()
+        measure("verified", many, lambda: print(verification.verify(trusted, None).is_sound, end=" "))
+        measure("exported", many, lambda: sum(map(len, exports.export(None, "ndjson", {}, None))))
         connection.disconnect()
 
 
@@ -71,9 +72,9 @@ def write(many: int) -> None:
 
 def seal() -> None:
     """As a worker does."""
-    while audit_seals.seal():
+    while seals.seal():
         pass
-    audit_seals.publish()
+    seals.publish()
 
 
 if __name__ == "__main__":

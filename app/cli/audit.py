@@ -12,9 +12,9 @@ import typer
 from rich.markup import escape
 
 from app.cli.terminal import console, errors, open_database
-from app.domain import audit_exports, audit_keys, audit_verification
-from app.domain.audit_findings import Verification
-from app.domain.audit_keys import KeyUnusable, Trusted
+from app.domain.audit import exports, keys, verification
+from app.domain.audit.findings import Verification
+from app.domain.audit.keys import KeyUnusable, Trusted
 
 app = typer.Typer(help="The audit trail, on the database itself.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def verify_trail(
 ) -> None:
     """Find every place where the trail is not what was sealed. Exit code 1 when there is one, 2 when it cannot look."""
     open_database()
-    seen = audit_verification.verify(_read_keys(key) if key else audit_keys.list_trusted(), heads)
+    seen = verification.verify(_read_keys(key) if key else keys.list_trusted(), heads)
     _print(seen)
     raise typer.Exit(0 if seen.is_sound else 1)
 
@@ -54,13 +54,13 @@ def export_trail(
     open_database()
     equal = {"project": project} if project is not None else {}
     with output.open("w", newline="") if output is not None else nullcontext(sys.stdout) as file:
-        for piece in audit_exports.export(None, file_format, equal, None):
+        for piece in exports.export(None, file_format, equal, None):
             file.write(piece)
 
 
 def _read_keys(paths: list[Path]) -> Trusted:
     try:
-        return audit_keys.by_id([audit_keys.parse_public_key(path.read_text()) for path in paths])
+        return keys.by_id([keys.parse_public_key(path.read_text()) for path in paths])
     except (KeyUnusable, UnicodeDecodeError) as error:
         errors.print(f"[red]{error}[/red]")
         raise typer.Exit(2) from error

@@ -17,8 +17,9 @@ from uuid import uuid4
 import structlog
 
 from app import durable, settings
-from app.domain import audit_seals, catalog_watches, housekeeping, inventory, reconciliations
-from app.domain.audit_keys import KeyUnusable
+from app.domain import catalog_watches, housekeeping, inventory, reconciliations
+from app.domain.audit import seals
+from app.domain.audit.keys import KeyUnusable
 from app.errors import Problem
 from app.store import executor_leases as leases
 from app.store import steps
@@ -155,11 +156,11 @@ def _look_at_workspaces(executor: Executor) -> None:
 
 def _seal(executor: Executor) -> None:
     try:
-        while audit_seals.seal() and not executor.over.is_set():
+        while seals.seal() and not executor.over.is_set():
             pass
     except KeyUnusable as unusable:
         log.error("the audit trail is not sealed", reason=str(unusable))
-    audit_seals.publish()
+    seals.publish()
 
 
 def _reconcile(_executor: Executor) -> None:

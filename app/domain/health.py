@@ -1,7 +1,7 @@
 """Whether this process can do its work now."""
 
-from app.domain.audit_seals import count_waiting as count_waiting_heads
-from app.domain.audit_seals import describe as describe_seals
+from app.domain.audit.seals import count_waiting as count_waiting_heads
+from app.domain.audit.seals import describe as describe_seals
 from app.domain.executors import count_living as count_workers
 from app.store import connection
 from app.workspaces.clients import list_unanswering

@@ -11,7 +11,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BeforeValidator, Field, JsonValue
 from pydantic.json_schema import SkipJsonSchema
 
-from app.domain import audit, audit_exports
+from app.domain import audit
+from app.domain.audit import exports
 from app.errors import AdminRequired, PageTokenInvalid
 from app.http.conventions import pages
 from app.http.conventions.bodies import Request, Response, Time
@@ -182,7 +183,7 @@ def export_audit_events(body: AuditExportRequest, caller: CurrentCaller) -> Stre
     formula has an apostrophe before it.
     """
     equal = {"project": body.project} if body.project is not None else {}
-    pieces = audit_exports.export(caller, body.format, equal, body.since)
+    pieces = exports.export(caller, body.format, equal, body.since)
     # A database that is away is told with a status, and not in the middle of the file.
     first = next(pieces, "")
     media_type = "text/csv" if body.format is ExportFormat.CSV else "application/x-ndjson"

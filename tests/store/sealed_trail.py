@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import text
 
 from app import configuration, settings
-from app.domain import audit, audit_keys, audit_seals, audit_verification
-from app.domain.audit_findings import Finding, Verification
+from app.domain import audit
+from app.domain.audit import keys, seals, verification
+from app.domain.audit.findings import Finding, Verification
 from app.store.audit_events import AuditEvent, append
 from app.store.database import transaction
 from tests.http.conftest import make_configuration
@@ -60,9 +61,9 @@ def happen(*numbers: int, ago: timedelta = timedelta(0)) -> None:
 
 def seal_all() -> None:
     """What a worker does every few seconds."""
-    while audit_seals.seal():
+    while seals.seal():
         pass
-    audit_seals.publish()
+    seals.publish()
 
 
 def seal_thirty() -> None:
@@ -79,7 +80,7 @@ def sql(*statements: str, **values: Any) -> None:
 
 
 def verify() -> Verification:
-    return audit_verification.verify(audit_keys.list_trusted(), None)
+    return verification.verify(keys.list_trusted(), None)
 
 
 def found() -> list[tuple[str, int | None, int | None, int | None]]:

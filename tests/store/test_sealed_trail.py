@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from app import cli
-from app.domain import audit_heads, audit_keys, audit_verification
+from app.domain.audit import keys, verification
+from app.domain.audit.heads import describe_batch, digest, make_line, sign, to_json
 from app.store import audit_batches
 from app.store.audit_batches import AuditBatch
 from app.store.database import transaction
@@ -41,12 +42,12 @@ def recompute(signed_by: Ed25519PrivateKey | None) -> None:
         for number in (2, 3):
             batch = session.get_one(AuditBatch, number)
             events = audit_batches.list_sealed(batch.first_event - 1, batch.last_event, 10)
-            batch.manifest = "\n".join(map(audit_heads.make_line, events))
+            batch.manifest = "\n".join(map(make_line, events))
             batch.previous = before.digest
-            batch.key_id = audit_keys.key_id(signed_by.public_key()) if signed_by is not None else batch.key_id
-            head = audit_heads.describe_batch(batch)
-            batch.digest = audit_heads.digest(head)
-            batch.signature = audit_heads.sign(head, signed_by) if signed_by is not None else None
+            batch.key_id = keys.key_id(signed_by.public_key()) if signed_by is not None else batch.key_id
+            head = describe_batch(batch)
+            batch.digest = digest(head)
+            batch.signature = sign(head, signed_by) if signed_by is not None else None
             before = batch
 
 
@@ -152,13 +153,13 @@ def test_what_was_done_to_the_trail_is_found_and_named(heads: Path) -> None:
 @ON_SQLITE
 @pytest.mark.usefixtures("heads")
 def test_so_much_wrong_that_more_says_nothing_new_ends_the_search() -> None:
-    happen(*range(audit_verification.MOST_FINDINGS + 100))
+    happen(*range(verification.MOST_FINDINGS + 100))
     seal_all()
 
     sql("UPDATE audit_events SET resource = 'x'")
 
     seen = verify()
-    most = audit_verification.MOST_FINDINGS
+    most = verification.MOST_FINDINGS
     assert (len(seen.findings), seen.complete, seen.is_sound) == (most, False, False)
 
 
@@ -191,9 +192,9 @@ def test_a_head_that_was_made_without_the_key_is_none(heads: Path) -> None:
     seal_thirty()
     (file,) = heads.iterdir()
     head = {**json.loads(file.read_text().splitlines()[0]), "last_event": 9}
-    head["digest"] = audit_heads.digest(head)
+    head["digest"] = digest(head)
 
-    file.write_text(audit_heads.to_json(head))
+    file.write_text(to_json(head))
 
     assert found() == [("head-edited", 1, None, None)]
 

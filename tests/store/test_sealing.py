@@ -14,7 +14,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ProgrammingError
 from sqlmodel import Session, col, select
 
-from app.domain import audit, audit_heads, audit_keys, audit_seals
+from app.domain import audit
+from app.domain.audit import keys, seals
+from app.domain.audit.heads import make_line
 from app.store import audit_batches, audit_events, connection
 from app.store.audit_batches import AuditBatch
 from app.store.audit_events import AuditEvent, append
@@ -44,13 +46,13 @@ def test_a_crash_between_sealing_and_publishing_is_mended_by_the_next_round(
     child = os.fork()
     if child == 0:
         connection.connect(database)
-        audit_seals.seal()
+        seals.seal()
         os.kill(os.getpid(), signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     connection.connect(database)
     assert [batch.number for batch in audit_batches.list_unpublished(10)] == [1]
     assert not heads.exists()
-    assert audit_seals.count_waiting() == 1
+    assert seals.count_waiting() == 1
 
     seal_all()
 
@@ -64,13 +66,13 @@ def test_a_crash_between_sealing_and_publishing_is_mended_by_the_next_round(
 def test_many_sealers_at_once_beside_writers_seal_each_event_once_and_miss_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(audit_seals, "MOST_EVENTS", 7)
+    monkeypatch.setattr(seals, "MOST_EVENTS", 7)
 
     def work(number: int) -> None:
         for turn in range(5):
             happen(number * 100 + turn)
-            audit_seals.seal()
-        audit_seals.publish()
+            seals.seal()
+        seals.publish()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
@@ -171,7 +173,7 @@ def test_an_event_has_the_same_digest_in_every_database() -> None:
         r'"id":"evt_1","operation_id":null,"principal":"person:\u0430\u0434\u0430@example.test","project":null,'
         r'"refused_code":null,"request_id":null,"resource":null}'
     )
-    assert audit_heads.make_line(read) == f"evt_1 {hashlib.sha256(text.encode()).hexdigest()}"
+    assert make_line(read) == f"evt_1 {hashlib.sha256(text.encode()).hexdigest()}"
 
 
 @ON_SQLITE
@@ -183,11 +185,11 @@ def test_a_key_that_cannot_be_used_leaves_events_unsealed_until_it_can(
     with configured(tmp_path, {"signing_key": {"env": "AUDIT_KEY"}}):
         for value in ("", "nonsense", public_pem(KEY)):
             monkeypatch.setenv("AUDIT_KEY", value)
-            with pytest.raises(audit_keys.KeyUnusable):
-                audit_seals.seal()
-            assert audit_seals.describe()["mistake"].startswith("audit.signing_key")
+            with pytest.raises(keys.KeyUnusable):
+                seals.seal()
+            assert seals.describe()["mistake"].startswith("audit.signing_key")
             assert verify().unsealed_events == 1
         monkeypatch.setenv("AUDIT_KEY", private_pem(KEY))
         seal_all()
-        assert audit_seals.describe()["mistake"] is None
+        assert seals.describe()["mistake"] is None
         assert verify().signed_batches == 1

@@ -6,17 +6,17 @@ left for the next time.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from app import configuration, settings
-from app.domain import audit_chain, audit_departures
-from app.domain.audit_findings import Finding, Verification
-from app.domain.audit_heads import make_line
-from app.domain.audit_keys import Trusted
+from app.domain.audit import chain, departures
+from app.domain.audit.findings import Finding, Verification
+from app.domain.audit.heads import make_line
+from app.domain.audit.keys import Trusted
 from app.store import audit_batches as store
 from app.store.audit_batches import AuditBatch
 
@@ -53,7 +53,7 @@ def verify(trusted: Trusted, heads: list[Path] | None) -> Verification:
     if not heads:
         heads = [kept] if kept is not None and kept.is_dir() else []
     seen = Verification(trusted, configuration.current().audit.unsigned_until)
-    for finding in chain(_walk(seen), audit_departures.compare(seen, heads)):
+    for finding in itertools.chain(_walk(seen), departures.compare(seen, heads)):
         seen.findings.append(finding)
         if len(seen.findings) >= MOST_FINDINGS:
             seen.complete = False
@@ -68,7 +68,7 @@ def _walk(seen: Verification) -> Iterator[Finding]:
     if last is not None:
         events = _list_events(last.last_event)
         event = next(events, None)
-        for batch, is_after_gap, findings in audit_chain.walk(seen, last.number):
+        for batch, is_after_gap, findings in chain.walk(seen, last.number):
             yield from findings
             while is_after_gap and event is not None and event["number"] < batch.first_event:
                 # The batch that held it is gone, and that has been said.

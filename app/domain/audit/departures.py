@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.domain import audit_heads
-from app.domain.audit_chain import explain_signature
-from app.domain.audit_findings import Finding, Verification, describe_range
+from app.domain.audit.chain import explain_signature
+from app.domain.audit.findings import Finding, Verification, describe_range
+from app.domain.audit.heads import LOG_EVENT, digest, is_signed
 from app.store import audit_batches as store
 from app.store import head_files
 
@@ -34,12 +34,12 @@ def compare(seen: Verification, places: Iterable[Path]) -> Iterator[Finding]:
                 yield from _compare(head, digests.get(head["batch"]), last)
 
 
-def _compare(head: dict[str, Any], digest: str | None, last: int) -> Iterator[Finding]:
+def _compare(head: dict[str, Any], kept: str | None, last: int) -> Iterator[Finding]:
     number, events = head["batch"], (head["first_event"], head["last_event"])
     which = f"Batch {number} with {describe_range(*events)} left the database at {head['sealed_at']}"
-    if digest is None and number > last:
+    if kept is None and number > last:
         yield Finding("tail-cut", f"{which} and is no longer in it: the tail was cut off.", number, *events)
-    elif digest is not None and digest != head["digest"]:
+    elif kept is not None and kept != head["digest"]:
         text = f"{which} with another digest than it has now: the trail was computed anew."
         yield Finding("chain-recomputed", text, number, *events)
 
@@ -50,16 +50,16 @@ def _read(seen: Verification, place: Path) -> Iterator[dict[str, Any] | Finding]
             yield Finding("head-unreadable", where)
             continue
         read = _load(line)
-        if isinstance(read, dict) and read.get("event", audit_heads.LOG_EVENT) != audit_heads.LOG_EVENT:
+        if isinstance(read, dict) and read.get("event", LOG_EVENT) != LOG_EVENT:
             # Another line of a log.
             continue
         head = _pick(read)
         if head is None:
             yield Finding("head-edited", f"{where} is no head.")
-        elif audit_heads.digest(head) != head["digest"]:
+        elif digest(head) != head["digest"]:
             text = f"{where} is not what its own digest says: the head of batch {head['batch']} was changed."
             yield Finding("head-edited", text, head["batch"])
-        elif seen.trusted and head["batch"] > seen.unsigned_until and not audit_heads.is_signed(head, seen.trusted):
+        elif seen.trusted and head["batch"] > seen.unsigned_until and not is_signed(head, seen.trusted):
             reason = explain_signature(head["key_id"], head["signature"], seen.trusted)
             text = f"{where}, the head of batch {head['batch']}, {reason}: it was made without the key."
             yield Finding("head-edited", text, head["batch"])

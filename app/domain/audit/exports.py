@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from app.domain import audit_heads
 from app.domain.access import Caller, is_admin, list_projects
+from app.domain.audit import heads
 from app.store import audit_events as store
 
 PAGE = 1000
 FORMATS = ("ndjson", "csv")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-COLUMNS = ("number", *audit_heads.COVERED)
+COLUMNS = ("number", *heads.COVERED)
 # What a spreadsheet takes for the beginning of a formula; full-width forms, too.
 FORMULA = tuple("=+-@＝＋－＠\t\r\n")
 
@@ -33,11 +33,11 @@ def export(caller: Caller | None, file_format: str, equal: dict[str, Any], since
     if file_format == "csv":
         yield _table([COLUMNS])
     while after[0] < until and (events := store.list_oldest(projects, principal, equal, after, until, PAGE)):
-        described = [{"number": event["number"], **audit_heads.describe(event)} for event in events]
+        described = [{"number": event["number"], **heads.describe(event)} for event in events]
         if file_format == "csv":
             yield _table([_cell(event[name]) for name in COLUMNS] for event in described)
         else:
-            yield "".join(f"{audit_heads.to_json(event)}\n" for event in described)
+            yield "".join(f"{heads.to_json(event)}\n" for event in described)
         after = (events[-1]["created_at"], events[-1]["id"])
 
 
@@ -49,7 +49,7 @@ def _table(rows: Iterable[Iterable[Any]]) -> str:
 
 def _cell(value: Any) -> Any:
     """A value as a cell: nothing for null, and nothing that a spreadsheet runs."""
-    text = audit_heads.to_json(value) if isinstance(value, dict) else value
+    text = heads.to_json(value) if isinstance(value, dict) else value
     # Some programs pass over spaces before they look for a formula.
     is_formula = isinstance(text, str) and (text.startswith(FORMULA) or text.lstrip().startswith(FORMULA))
     return f"'{text}" if is_formula else text

@@ -12,8 +12,8 @@ from typing import Any
 import structlog
 
 from app import settings
-from app.domain import audit_heads
-from app.domain.audit_keys import KeyUnusable, find_signing_key, key_id
+from app.domain.audit import heads
+from app.domain.audit.keys import KeyUnusable, find_signing_key, key_id
 from app.store import audit_batches as store
 from app.store import head_files
 from app.store.audit_batches import AuditBatch
@@ -41,15 +41,15 @@ def seal() -> bool:
         number=last.number + 1 if last is not None else 1,
         first_event=first,
         last_event=first + len(events) - 1,
-        manifest="\n".join(map(audit_heads.make_line, events)),
-        previous=last.digest if last is not None else audit_heads.BEGINNING,
+        manifest="\n".join(map(heads.make_line, events)),
+        previous=last.digest if last is not None else heads.BEGINNING,
         sealed_at=datetime.now(UTC),
         key_id=key_id(key.public_key()) if key is not None else None,
         digest="",
     )
-    head = audit_heads.describe_batch(batch)
-    batch.digest = audit_heads.digest(head)
-    batch.signature = audit_heads.sign(head, key) if key is not None else None
+    head = heads.describe_batch(batch)
+    batch.digest = heads.digest(head)
+    batch.signature = heads.sign(head, key) if key is not None else None
     # Whoever was first has sealed these, and will go on.
     return store.insert(batch, events) and len(events) == MOST_EVENTS
 
@@ -61,11 +61,11 @@ def publish() -> None:
     """
     folder = settings.current().audit_heads
     while batches := store.list_unpublished(MOST_HEADS):
-        heads = [audit_heads.make_head(batch) for batch in batches]
+        leaving = [heads.make_head(batch) for batch in batches]
         if folder is not None:
-            head_files.append(folder, f"{datetime.now(UTC):%Y-%m}", map(audit_heads.to_json, heads))
-        for head in heads:
-            log.info(audit_heads.LOG_EVENT, **head)
+            head_files.append(folder, f"{datetime.now(UTC):%Y-%m}", map(heads.to_json, leaving))
+        for head in leaving:
+            log.info(heads.LOG_EVENT, **head)
         store.mark_published(batch.number for batch in batches)
 
 

@@ -7,10 +7,10 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from app.domain import audit_verification
 from app.domain.access import Caller, check_admin, is_admin, list_projects
-from app.domain.audit_findings import Verification
-from app.domain.audit_keys import list_trusted
+from app.domain.audit import verification
+from app.domain.audit.findings import Verification
+from app.domain.audit.keys import list_trusted
 from app.store import audit_events as store
 from app.store.audit_events import AuditEvent
 from app.store.pages import Page
@@ -64,4 +64,4 @@ def list_page(caller: Caller, equal: dict[str, Any], after: str | None, size: in
 def verify(caller: Caller) -> Verification:
     """Whether the trail is what was sealed, by the keys and the heads that are known here; for admins alone."""
     check_admin(caller, "verify the audit trail")
-    return audit_verification.verify(list_trusted(), None)
+    return verification.verify(list_trusted(), None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.domain import audit_heads
-from app.domain.audit_findings import Finding, Verification, describe_range
-from app.domain.audit_keys import Trusted
+from app.domain.audit import heads
+from app.domain.audit.findings import Finding, Verification, describe_range
+from app.domain.audit.keys import Trusted
 from app.store import audit_batches as store
 from app.store.audit_batches import AuditBatch
 
@@ -19,7 +19,7 @@ def walk(seen: Verification, until: int) -> Iterator[tuple[AuditBatch, bool, lis
     while page := store.list_batches(before.number if before is not None else 0, until, BATCHES):
         for batch in page:
             is_after_gap = batch.number != (before.number + 1 if before is not None else 1)
-            is_signed = audit_heads.is_signed(audit_heads.make_head(batch), seen.trusted)
+            is_signed = heads.is_signed(heads.make_head(batch), seen.trusted)
             seen.batches += 1
             seen.signed_batches += is_signed
             if is_after_gap:
@@ -43,7 +43,7 @@ def explain_signature(key_id: str | None, signature: str | None, trusted: Truste
 def _check(seen: Verification, batch: AuditBatch, is_signed: bool) -> Iterator[Finding]:
     """What is wrong with the batch by itself."""
     holds = batch.last_event - batch.first_event == batch.manifest.count("\n")
-    if not holds or audit_heads.digest(audit_heads.describe_batch(batch)) != batch.digest:
+    if not holds or heads.digest(heads.describe_batch(batch)) != batch.digest:
         yield _finding("batch-changed", f"Batch {batch.number} is not what its own digest says: it was changed.", batch)
     elif seen.trusted and not is_signed and batch.number > seen.unsigned_until:
         reason = explain_signature(batch.key_id, batch.signature, seen.trusted)
@@ -53,7 +53,7 @@ def _check(seen: Verification, batch: AuditBatch, is_signed: bool) -> Iterator[F
 
 def _follows(batch: AuditBatch, before: AuditBatch | None) -> bool:
     if before is None:
-        return batch.first_event == 1 and batch.previous == audit_heads.BEGINNING
+        return batch.first_event == 1 and batch.previous == heads.BEGINNING
     return batch.first_event == before.last_event + 1 and batch.previous == before.digest
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from app.domain.audit_keys import Trusted
+from app.domain.audit.keys import Trusted
 from app.store.audit_batches import AuditBatch
 
 BEGINNING = "0" * 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.domain.audit_keys import Trusted
+from app.domain.audit.keys import Trusted
 from app.store.audit_batches import AuditBatch
 
 

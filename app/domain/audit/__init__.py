@@ -1,0 +1,6 @@
+"""Who did what to which thing, and is the trail of it still what was sealed? One module for each side of that."""
+
+from app.domain.audit.events import event as event
+from app.domain.audit.events import list_page as list_page
+from app.domain.audit.events import record_refusal as record_refusal
+from app.domain.audit.events import verify as verify
