@@ -92,7 +92,8 @@ async def accept(work: Work) -> Outcome:
     made = await durable.step(CATALOG, shared_catalogs.ensure, accepting, share["provider"])
     place = (accepting.workspace, accepting.catalog, accepting.users)
     await durable.step("let its users use the catalog", catalog_users.ensure, *place, again_from=CATALOG)
-    await _visible("wait for the published versions", accepting.catalog, shared_catalogs.look_for_versions, accepting)
+    seen = (accepting.catalog, shared_catalogs.look_for_versions, accepting)
+    await _visible("wait for the published versions", *seen, again_from=CATALOG)
     shown = await durable.step("list what is visible", _list_visible, accepting, again_from=CATALOG)
     copies = await owned_copies.make(work, accepting, shown.pop("wanted"))
     if copies:
@@ -228,12 +229,18 @@ def _describe_provider(accepting: Accepting, provider: Provider | None) -> str:
     return provider.name if provider else "not yet, the operation waits for it"
 
 
-async def _visible(name: str, thing: str, poll: Any, accepting: Accepting) -> Any:
+async def _visible(name: str, thing: str, poll: Any, accepting: Accepting, again_from: str | None = None) -> Any:
     what = {"action": name, "workspace": accepting.workspace}
     limit = accepting.visible_within_seconds
     try:
         return await durable.wait(
-            name, poll, accepting, every_seconds=LOOK_EVERY_SECONDS, deadline_seconds=limit, what=what
+            name,
+            poll,
+            accepting,
+            every_seconds=LOOK_EVERY_SECONDS,
+            deadline_seconds=limit,
+            what=what,
+            again_from=again_from,
         )
     except OperationTimedOut as problem:
         waited = problem.fields["waited_seconds"]

@@ -174,7 +174,7 @@ async def _waited(
     undoes: str | None = None,
 ) -> Any:
     what = {"action": f"An update of endpoint {deploying.endpoint}", "workspace": deploying.workspace}
-    limits = {"every_seconds": POLL_SECONDS, "deadline_seconds": deadline_seconds}
+    limits: dict[str, Any] = {"every_seconds": POLL_SECONDS, "deadline_seconds": deadline_seconds}
     return await durable.wait(name, poll, *args, **limits, what=what, undoes=undoes)
 
 

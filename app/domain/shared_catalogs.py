@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from app.domain import catalog_users
 from app.durable import Waiting
-from app.errors import ModelNotFound
+from app.errors import CatalogNotFound, ModelNotFound
 from app.store import records as store
 from app.store.acceptances import Acceptance
 from app.store.publications import Publication
@@ -116,18 +115,24 @@ def list_promised(accepting: Accepting | Acceptance) -> list[tuple[str, int]]:
 def look_for_versions(accepting: Accepting) -> Waiting | int:
     """How many versions were promised, once the consumer sees each of them READY; a request a model, whatever their
     number. A look ends at the first model that lacks one: the last published, which may be late, come first.
+
+    Raises `CatalogNotFound`: in a catalog that somebody has deleted meanwhile, nothing is seen however long one waits.
     """
     promised, wanted = list_promised(accepting), dict[str, set[int]]()
     for one in reversed(list_publications(accepting)):
         model = f"{accepting.catalog}.{one.outcome['shared_as']}"
         wanted.setdefault(model, set()).add(one.published_version or 0)
     for model, versions in wanted.items():
-        if missing := versions - _list_ready(accepting.workspace, model):
+        if missing := versions - _list_ready(accepting, model):
             return Waiting(f"{len(promised)} versions were promised; waiting for {model} version {min(missing)}")
     return len(promised)
 
 
-def _list_ready(workspace: str, model: str) -> set[int]:
-    with suppress(ModelNotFound):
-        return {one.version for one in models.iterate_versions(workspace, model) if one.state == models.READY}
-    return set()
+def _list_ready(accepting: Accepting, model: str) -> set[int]:
+    place, catalog = accepting.workspace, accepting.catalog
+    try:
+        return {one.version for one in models.iterate_versions(place, model) if one.state == models.READY}
+    except ModelNotFound:
+        if catalogs.find_catalog(place, catalog) is None:
+            raise CatalogNotFound(workspace=place, kind="catalog", name=catalog) from None
+        return set()

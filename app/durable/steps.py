@@ -111,8 +111,7 @@ async def step(
             draining.rest(me)
             await asyncio.sleep((problem.retry_after_seconds or 0) + _jitter(tries))
             raise
-        start_again = undoes or (again_from if "problem" in outcome else None)
-        return outcome if start_again is None else {**outcome, "again_from": start_again}
+        return _marked(outcome, again_from, undoes)
 
     outcome = await DBOS.run_step_async(
         {
@@ -135,13 +134,14 @@ async def wait(
     every_seconds: float,
     deadline_seconds: float,
     what: dict[str, Any],
+    again_from: str | None = None,
     undoes: str | None = None,
 ) -> Any:
     """Call `poll` until it returns something other than `Waiting`; a cancel interrupts it at once.
 
     Retryable problems of a poll are waited out. Past the deadline, which a crash does not move, it raises
-    `OperationTimedOut` with the fields `what` (`action`, `workspace`); a retry of the operation polls on. `undoes` is
-    as for a step.
+    `OperationTimedOut` with the fields `what` (`action`, `workspace`); a retry of the operation polls on. `again_from`
+    and `undoes` are as for a step.
     """
     note = f"note the start of: {name}"
     started = await step(note, time.time, quiet=True)
@@ -152,7 +152,7 @@ async def wait(
             await draining.begin_work(me)
             outcome = await asyncio.to_thread(_polled, me, name, poll, args, told)
             if not isinstance(outcome, Waiting):
-                return outcome if undoes is None else {**outcome, "again_from": undoes}
+                return _marked(outcome, again_from, undoes)
             told, waited = outcome.text, time.time() - started
             if waited > deadline_seconds:
                 problem = OperationTimedOut(**what, waited_seconds=round(waited))
@@ -167,6 +167,12 @@ async def wait(
 def pause_after(waited_seconds: float, every_seconds: float) -> float:
     """How long a wait that has lasted so long pauses before it asks again, with jitter."""
     return max(every_seconds, min(waited_seconds * POLL_SHARE, POLL_AT_MOST_SECONDS)) * random.uniform(0.8, 1.2)  # noqa: S311
+
+
+def _marked(outcome: dict[str, Any], again_from: str | None, undoes: str | None) -> dict[str, Any]:
+    """The outcome with the step at which a retry begins because of it, if there is one."""
+    start_again = undoes or (again_from if "problem" in outcome else None)
+    return outcome if start_again is None else {**outcome, "again_from": start_again}
 
 
 def _jitter(tries: int) -> float:

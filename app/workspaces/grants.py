@@ -7,7 +7,7 @@ from typing import Literal
 
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
 
-from app.errors import UpstreamNotFound, WrittenNotVisible
+from app.errors import CatalogNotFound, UpstreamNotFound, WrittenNotVisible
 from app.workspaces import faults
 from app.workspaces.clients import HTTP_TIMEOUT_SECONDS, connected
 from app.workspaces.pages import iterate
@@ -76,7 +76,7 @@ def remove_privileges(workspace: str, kind: Securable, name: str, principal: str
 
 
 def _missing(workspace: str, kind: str, name: str) -> UpstreamNotFound:
-    return faults.make_missing(UpstreamNotFound, workspace, kind, name)
+    return faults.make_missing(CatalogNotFound if kind == "catalog" else UpstreamNotFound, workspace, kind, name)
 
 
 def _lacking(workspace: str, kind: Securable, name: str, principal: str, wanted: set[str]) -> set[str]:
