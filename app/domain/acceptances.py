@@ -150,7 +150,7 @@ def _check_provider(caller: Caller, request: Request) -> str:
         check_active(request.workspace)
         return str(request.sharing_identifier)
     get_workspace(caller, request.provider_workspace)
-    check_link(request.provider_workspace, request.workspace)
+    check_link(request.project, request.provider_workspace, request.workspace)
     check_active(request.workspace, request.provider_workspace)
     return metastores.get_sharing_identifier(request.provider_workspace)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from app import configuration
 from app.configuration import RETIRING, Project, list_catalogs, share_name
@@ -143,18 +144,24 @@ def find_owner(principal: str) -> str | None:
 def check_live(caller: Caller, action: str, name: Name) -> str:
     """The project of the caller that declares a name in a live path, where it may do `action`."""
     get_workspace(caller, name.workspace)
-    projects = list_projects(caller)
-    for project in projects:
+    for project in list_projects(caller):
         if declares(project, name):
             check(caller, action, project, name)
             return project
-    raise NotInProject(project=", ".join(projects), kind=name.kind, name=name.name, workspace=name.workspace)
+    raise make_undeclared(caller, name)
 
 
-def check_link(source: str, target: str) -> None:
+def make_undeclared(caller: Caller, name: Name) -> NotInProject:
+    """The refusal of a name in a live path, which names no project: a refusal in each of the caller's there."""
+    projects = [project for project in list_projects(caller) if name.workspace in list_places(project)]
+    told: dict[str, Any] = {"kind": name.kind, "name": name.name, "workspace": name.workspace}
+    return NotInProject(project=", ".join(projects), projects=projects, **told)
+
+
+def check_link(project: str, source: str, target: str) -> None:
     """Models move only along declared links; raises `LinkNotDeclared`."""
     if not any(link.source == source and link.target == target for link in configuration.current().links):
-        raise LinkNotDeclared(source=source, target=target)
+        raise LinkNotDeclared(project=project, source=source, target=target)
 
 
 def check_active(*workspaces: str) -> None:

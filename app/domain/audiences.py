@@ -53,7 +53,7 @@ def check_links(project: str, audience: str, provider: str) -> None:
     """Every workspace of the audience is linked from the provider; raises `LinkNotDeclared`."""
     for recipient in get(project, audience).recipients:
         if recipient.workspace is not None and recipient.workspace != provider:
-            check_link(provider, recipient.workspace)
+            check_link(project, provider, recipient.workspace)
 
 
 def list_members(project: str, audience: str, provider: str) -> list[Member]:

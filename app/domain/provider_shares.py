@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from app import configuration
 from app.configuration import share_name
 from app.domain import access, filled_pages, partners
-from app.domain.access import Caller
+from app.domain.access import Caller, Name
 from app.domain.providers import list_sources
-from app.errors import NotInProject, ProviderNotFound
+from app.errors import ProviderNotFound
 from app.workspaces import providers, share_assets
 from app.workspaces.pages import Page
 from app.workspaces.providers import Provider
@@ -49,12 +49,10 @@ def get(caller: Caller, workspace: str, provider: str, share: str) -> Offered:
     access.get_workspace(caller, workspace)
     of_partners = partners.list_shares(caller, workspace).values()
     if share not in _list_own(caller) and not any(share in shares for shares in of_partners):
-        projects = ", ".join(access.list_projects(caller))
-        raise NotInProject(project=projects, kind="share", name=share, workspace=workspace)
+        raise access.make_undeclared(caller, Name("share", workspace, share))
     found, source, takers = _look(caller, workspace, provider)
     if share not in takers:
-        projects = ", ".join(access.list_projects(caller))
-        raise NotInProject(project=projects, kind="share", name=f"{provider}/{share}", workspace=workspace)
+        raise access.make_undeclared(caller, Name("share", workspace, f"{provider}/{share}"))
     assets = share_assets.list_assets(workspace, found.name, share)
     return Offered(share, found, source, takers[share], assets)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -45,18 +46,19 @@ def append(session: Session, event: AuditEvent) -> None:
 
 
 @repeatable
-def count_refusal(event: AuditEvent) -> None:
-    """Write a refusal, or count it onto the same one of the same minute: nobody can flood the trail.
+def count_refusals(events: Iterable[AuditEvent]) -> None:
+    """Write refusals, or count each onto the same one of the same minute: nobody can flood the trail.
 
     What is sealed is counted no further: a refusal that comes so late begins a count of its own.
     """
     with transaction() as session:
-        while (known := session.get(AuditEvent, event.id, with_for_update=True)) is not None and known.number:
-            event.id += "_late"
-        if known is None:
-            session.add(event)
-        else:
-            known.count += 1
+        for event in events:
+            while (known := session.get(AuditEvent, event.id, with_for_update=True)) is not None and known.number:
+                event.id += "_late"
+            if known is None:
+                session.add(event)
+            else:
+                known.count += 1
 
 
 def list_page(

@@ -106,10 +106,10 @@ def test_a_workspace_that_the_project_does_not_use_is_not_there() -> None:
 
 
 def test_models_move_only_along_declared_links() -> None:
-    access.check_link("dev", "prod")
+    access.check_link("bikes", "dev", "prod")
     for source, target in [("prod", "dev"), ("dev", "island"), ("dev", "dev")]:
         with pytest.raises(LinkNotDeclared):
-            access.check_link(source, target)
+            access.check_link("bikes", source, target)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,13 +9,15 @@ from tests.service_process import Service
 
 ALICE, BOB, ADMIN = "person:alice@example.test", "person:bob@example.test", "person:root@example.test"
 ROBOT = "service:bikes-ci"
+CAROL = "person:carol@example.test"
 # Nothing listens on the discard port.
 ENVIRONMENT = {"TEST_TOKEN": "nothing", "CAUSEWAY_SEAL_SECONDS": "0.3"}
 NOWHERE = "http://127.0.0.1:9"
 
 
 def make_configuration() -> dict[str, Any]:
-    """Two projects of two teams: alice and the robot have bikes, bob has trains, the viewer sees bikes."""
+    """Two projects of two teams: alice and the robot have bikes, bob has trains, the viewer sees bikes,
+    and carol sees both."""
 
     def workspace(cloud: str) -> dict[str, Any]:
         secret = {"type": "pat", "token": {"env": "TEST_TOKEN"}}
@@ -35,7 +37,9 @@ def make_configuration() -> dict[str, Any]:
         }
 
     bikes = project("bikes", ALICE, ROBOT)
-    bikes["roles"]["viewer"] = ["person:viewer@example.test"]
+    bikes["roles"]["viewer"] = ["person:viewer@example.test", CAROL]
+    trains = project("trains", BOB)
+    trains["roles"]["viewer"] = [CAROL]
     return {
         "admins": [ADMIN],
         "principals": {ROBOT: {"owner": ALICE}},
@@ -45,7 +49,7 @@ def make_configuration() -> dict[str, Any]:
             "island": workspace("aws"),
         },
         "links": [{"from": "dev", "to": "prod"}],
-        "projects": {"bikes": bikes, "trains": project("trains", BOB)},
+        "projects": {"bikes": bikes, "trains": trains},
     }
 
 

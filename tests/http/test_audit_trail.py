@@ -1,5 +1,6 @@
 """The trail over HTTP: who may verify it, and who may take which part of it away as a file."""
 
+import asyncio
 import csv
 import io
 import json
@@ -7,12 +8,15 @@ import time
 
 import httpx
 import pytest
+from fastapi import FastAPI, Request
 
 from app.domain import audit
+from app.errors import NotInProject
+from app.http.conventions import problems
 from app.store import connection
 from app.store.audit_events import append
 from app.store.database import transaction
-from tests.http.conftest import ADMIN, ALICE, BOB
+from tests.http.conftest import ADMIN, ALICE, BOB, CAROL
 from tests.service_process import Service
 
 VIEWER = "person:viewer@example.test"
@@ -75,6 +79,44 @@ def test_nobody_but_an_admin_verifies_and_the_refusal_is_in_the_trail(service: S
 
     told = lines(export(service.client(VIEWER)))
     assert "admin-required" in {line["refused_code"] for line in told if line["principal"] == VIEWER}
+
+
+def test_a_refusal_in_several_projects_is_an_event_of_each_and_none_names_another(service: Service) -> None:
+    answer = service.client(CAROL).get("/v1/workspaces/prod/serving-endpoints/nobodys")
+    assert (answer.json()["code"], answer.json()["projects"]) == ("not-in-project", ["bikes", "trains"])
+    unlinked = {"project": "trains", "workspace": "dev", "provider": {"workspace": "prod"}, "audience": "azure"}
+    assert service.client(BOB).post("/v1/acceptances:plan", json=unlinked).json()["code"] == "link-not-declared"
+
+    def told(who: str) -> set[tuple[str, str | None]]:
+        listed = service.client(who).get("/v1/audit-events", params={"page_size": 200}).json()["items"]
+        return {(item["principal"], item["project"]) for item in listed if item["refused_code"]}
+
+    assert {(CAROL, "bikes")} == {event for event in told(ALICE) if event[0] == CAROL}
+    assert {(CAROL, "trains"), (BOB, "trains")} <= told(BOB)
+    assert "trains" not in {project for _, project in told(ALICE)}
+    assert {(CAROL, "bikes"), (CAROL, "trains")} == {event for event in told(ADMIN) if event[0] == CAROL}
+
+
+def test_a_refusal_that_cannot_be_written_down_is_no_refusal_yet() -> None:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/refused")
+    def refuse(request: Request) -> None:
+        request.state.principal, request.state.request_id = CAROL, "req_1"
+        raise NotInProject(project="bikes", kind="endpoint", name="x", workspace="prod")
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://causeway") as client:
+            return await client.get("/refused")
+
+    # Nothing listens there.
+    connection.connect("postgresql+psycopg://nobody@127.0.0.1:9/nothing")
+    try:
+        answer = asyncio.run(ask())
+    finally:
+        connection.disconnect()
+    assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
 
 
 def test_an_export_holds_everything_for_an_admin_and_the_own_projects_for_others(

@@ -140,7 +140,7 @@ def test_fifty_ends_of_one_operation_are_one_end() -> None:
 def test_fifty_refusals_of_one_minute_are_counted_one_by_one() -> None:
     def refuse(_: int) -> None:
         refused = AuditEvent(id="evt_same", principal="person:b", action="POST /x", refused_code="not-in-project")
-        audit_events.count_refusal(refused)
+        audit_events.count_refusals([refused])
 
     at_once(refuse, [1] * MANY)
 

@@ -176,7 +176,7 @@ def test_a_step_is_followed_through_its_tries() -> None:
 def test_refusals_of_a_minute_are_one_row() -> None:
     for _ in range(3):
         refused = AuditEvent(id="evt_same", principal="person:b", action="POST /x", refused_code="not-in-project")
-        audit_events.count_refusal(refused)
+        audit_events.count_refusals([refused])
 
     (row,) = audit_events.list_page(set(), "person:b", False, {}, None, 10).items
     assert row.count == 3

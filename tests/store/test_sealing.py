@@ -106,18 +106,18 @@ def test_what_commits_late_is_sealed_late_and_not_missed() -> None:
 @pytest.mark.usefixtures("heads")
 def test_a_refusal_is_sealed_when_its_minute_is_over_and_then_counted_no_further() -> None:
     now = datetime.now(UTC)
-    audit_events.count_refusal(refusal(now))
+    audit_events.count_refusals([refusal(now)])
     seal_all()
     assert verify().unsealed_events == 1
 
     sql("UPDATE audit_events SET created_at = :at", at=now - timedelta(minutes=2))
     (read,) = audit_batches.list_unsealed(now, 10)
-    audit_events.count_refusal(refusal(now))
+    audit_events.count_refusals([refusal(now)])
     overtaken = AuditBatch(number=1, first_event=1, last_event=1, manifest="", previous="", sealed_at=now, digest="")
     assert audit_batches.insert(overtaken, [read]) is False, "sealed as it was before it was counted"
     seal_all()
-    audit_events.count_refusal(refusal(now))
-    audit_events.count_refusal(refusal(now))
+    audit_events.count_refusals([refusal(now)])
+    audit_events.count_refusals([refusal(now)])
 
     assert verify().is_sound
     with transaction() as session:
@@ -136,8 +136,8 @@ def test_the_rights_that_the_page_for_auditors_gives_are_enough_to_seal_and_not_
     connection.connect(owner.set(username=role).render_as_string(hide_password=False))
     try:
         seal_thirty()
-        audit_events.count_refusal(refusal(datetime.now(UTC)))
-        audit_events.count_refusal(refusal(datetime.now(UTC)))
+        audit_events.count_refusals([refusal(datetime.now(UTC))])
+        audit_events.count_refusals([refusal(datetime.now(UTC))])
         for tampering in (
             "DELETE FROM audit_events",
             "UPDATE audit_events SET principal = 'x'",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -38,21 +39,14 @@ def event(
     )
 
 
-def record_refusal(principal: str, action: str, code: str, project: str | None, request_id: str) -> None:
-    """Write that something was refused; the same refusal within a minute is counted, not repeated."""
-    refused_at = datetime.now(UTC)
-    minute = refused_at.replace(second=0, microsecond=0).isoformat()
-    digest = hashlib.sha256("|".join([principal, action, code, project or "", minute]).encode()).hexdigest()
-    store.count_refusal(
-        AuditEvent(
-            id=f"evt_{digest[:24]}",
-            created_at=refused_at,
-            principal=principal,
-            action=action,
-            project=project,
-            request_id=request_id,
-            refused_code=code,
-        )
+def record_refusal(principal: str, action: str, code: str, projects: list[str], request_id: str) -> None:
+    """Write in each of these projects, or in none, that something was refused; within a minute, the same is counted."""
+    at = datetime.now(UTC)
+    refusal = (principal, action, code, at.replace(second=0, microsecond=0).isoformat())
+    told: dict[str, Any] = {"principal": principal, "action": action, "refused_code": code, "request_id": request_id}
+    places: list[str | None] = [*projects] or [None]
+    store.count_refusals(
+        [AuditEvent(id=_make_id(*refusal, place), created_at=at, project=place, **told) for place in places]
     )
 
 
@@ -65,3 +59,8 @@ def verify(caller: Caller) -> Verification:
     """Whether the trail is what was sealed, by the keys and the heads that are known here; for admins alone."""
     check_admin(caller, "verify the audit trail")
     return verification.verify(list_trusted(), None)
+
+
+def _make_id(*refusal: str | None) -> str:
+    """The same for the same refusal within a minute."""
+    return f"evt_{hashlib.sha256(json.dumps(refusal).encode()).hexdigest()[:24]}"

@@ -119,11 +119,17 @@ def answer(request: Request, problem: Problem, extra: dict[str, Any] | None = No
 async def _answer_problem(request: Request, problem: Problem) -> JSONResponse:
     if isinstance(problem, REFUSALS):
         action = f"{request.method} {getattr(request.scope.get('route'), 'path', request.url.path)}"
-        project = problem.fields.get("project")
+        projects = _list_projects(problem)
         await run_in_threadpool(
-            audit.record_refusal, request.state.principal, action, problem.code, project, request.state.request_id
+            audit.record_refusal, request.state.principal, action, problem.code, projects, request.state.request_id
         )
     return answer(request, problem)
+
+
+def _list_projects(refusal: Problem) -> list[str]:
+    """The projects in which something was refused."""
+    named = [refusal.fields["project"]] if "project" in refusal.fields else []
+    return list(refusal.fields.get("projects", named))
 
 
 async def _answer_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
