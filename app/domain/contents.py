@@ -54,9 +54,12 @@ def check(share: str, model: str, version: int, needs: list[dict[str, str]], sha
 
 def ensure(workspace: str, share: str, kind: str, name: str) -> None:
     """The table or function in the share, by its own schema and name."""
-    # Letters, digits and underscores only [SDK].
-    shared_as = name.partition(".")[2].replace("-", "_").lower()
-    shares.ensure_object(workspace, share, kind.upper(), name, shared_as=shared_as)
+    shares.ensure_object(workspace, share, kind.upper(), name, shared_as=name_shared(name))
+
+
+def name_shared(name: str) -> str:
+    """What consumers call the table or function below their catalog: letters, digits and underscores only [SDK]."""
+    return name.partition(".")[2].replace("-", "_").lower()
 
 
 def remove_whole(workspace: str, share: str, model: str, leaving: list[str]) -> None:

@@ -2,68 +2,36 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from app.domain import data_files, models, records
+from app.domain import data_files, models, provenance, records
 from app.domain.access import READ, Caller, Name, check_live, get_workspace, list_projects
 from app.domain.lineage_graphs import Graph
+from app.domain.provenance import Key, make_key
 from app.store import lineage as store
-from app.store.lineage import Accepted, Published, Scored, Serving, Trained
+from app.store.lineage import Scored, Serving, Trained
 from app.store.publications import Publication
 
 UPSTREAM, DOWNSTREAM, BOTH = "upstream", "downstream", "both"
-# An audience sees it, or saw it.
-WAS_PUBLISHED, WAS_ACCEPTED = ("ACTIVE", "WITHDRAWN"), ("ACTIVE", "GIVEN_BACK")
 # Of a version that is scored every hour, the latest runs will do.
 MOST_RUNS = 500
-Key = tuple[str, str, int]
-"""A model version: workspace, full name in lower case, number."""
-Leads = Mapping[Key, set[Key]]
 
 
 @dataclass(frozen=True)
 class Start:
-    """Whose lineage it is: of a version, an endpoint, a catalog, a file, a publication's copy, all of a digest."""
+    """Whose lineage it is: of a version, a table, an endpoint, a catalog, a file, a publication, all of a digest."""
 
     workspace: str = ""
     model: str | None = None
     version: int | None = None
+    table: str | None = None
     endpoint: str | None = None
     catalog: str | None = None
     data: str | None = None
     publication: str | None = None
     digest: str | None = None
-
-
-@dataclass(frozen=True)
-class Copied:
-    """A publication, and an acceptance by which consumers see its copy (None: nobody has accepted it)."""
-
-    publication: Published
-    acceptance: Accepted | None
-
-    @cached_property
-    def source(self) -> Key:
-        """The version that was published."""
-        return _key(self.publication.workspace, self.publication.model, self.publication.version)
-
-    @cached_property
-    def copy(self) -> Key:
-        """The vetted copy."""
-        found = self.publication
-        return _key(found.workspace, found.published_model, found.published_version or 0)
-
-    @cached_property
-    def seen(self) -> Key | None:
-        """The copy as the consumer names it."""
-        if self.acceptance is None:
-            return None
-        name = f"{self.acceptance.catalog}.{self.publication.shared_as}"
-        return _key(self.acceptance.workspace, name, self.publication.published_version or 0)
 
 
 def trace(caller: Caller, start: Start, direction: str = BOTH) -> Graph:
@@ -84,30 +52,46 @@ def trace(caller: Caller, start: Start, direction: str = BOTH) -> Graph:
         walk.from_catalog(place, start.catalog)
     elif start.data is not None:
         walk.from_data(place, start.data)
+    elif start.table is not None:
+        check_live(caller, READ, Name("table", place, start.table))
+        walk.follow({make_key(place, start.table, 0)})
     else:
         models.check_visible(caller, Name("model", place, start.model or ""))
-        walk.follow({_key(place, start.model or "", start.version or 0)})
+        walk.follow({make_key(place, start.model or "", start.version or 0)})
     return walk.graph
 
 
 class _Walk:
-    """One tracing: what the caller's projects have copied, which ways to go, and the graph so far."""
+    """One tracing: the ways in the caller's projects, which of them to go, and the graph so far."""
 
     def __init__(self, caller: Caller, direction: str) -> None:
         self.caller, self.projects = caller, list_projects(caller)
         self.up, self.down = direction != DOWNSTREAM, direction != UPSTREAM
-        self.copied = list(_list_copied(self.projects))
+        self.ways = provenance.read(self.projects)
         self.graph = Graph()
 
     def from_publication(self, publication_id: str) -> None:
-        """The copy that the publication made; before there is one, nothing."""
+        """What the publication shows: its copy, or what is known of a model that is shared whole; maybe nothing yet."""
         records.get(self.caller, Publication, publication_id)
-        self.follow({one.copy for one in self.copied if one.publication.id == publication_id})
+        shared = self.ways.published.get(publication_id)
+        if shared is None or shared.publication is None:
+            return
+        numbers = {shared.publication.published_version or 0}
+        if shared.number is None:
+            seen = {key[1] for key, _ in shared.list_seen(0)}
+            shown = store.list_shown(one.id for one in shared.acceptances)
+            numbers |= {number for model, number in shown if model.lower() in seen}
+        self.follow({(*shared.place, number) for number in numbers})
 
     def from_digest(self, digest: str) -> None:
-        """Every version of these bytes that a publication vouches for."""
-        found = [one for one in self.copied if one.publication.digest == digest]
-        self.follow({key for one in found for key in (one.source, one.copy, one.seen) if key is not None})
+        """Every version of these bytes that a publication vouches for, or an owned copy's own proof."""
+        found = {key for key, copy in self.ways.owned.items() if copy.digest == digest}
+        for shared in self.ways.published.values():
+            one = shared.publication
+            if one is not None and one.digest == digest:
+                found |= {make_key(one.workspace, one.model, one.version), (*shared.place, one.published_version or 0)}
+                found |= {key for key, _ in shared.list_seen(one.published_version or 0)}
+        self.follow(found)
 
     def from_endpoint(self, workspace: str, endpoint: str) -> None:
         """What the endpoint serves now; nothing comes of an endpoint but predictions."""
@@ -117,18 +101,21 @@ class _Walk:
         if self.up:
             self.down = False
             self.follow({_key_of(one) for one in served})
-            _add_endpoints(self.graph, served)
+            self._add_endpoints(served)
 
     def from_catalog(self, workspace: str, catalog: str) -> None:
-        """All that an acceptance shows in the catalog, or showed."""
+        """All that acceptances show in the catalog, or showed."""
         check_live(self.caller, READ, Name("catalog", workspace, catalog))
-        place = (workspace, catalog.lower())
-        at = [one for one in self.copied if (got := one.acceptance) and (got.workspace, got.catalog.lower()) == place]
-        self.follow({one.seen for one in at if one.seen is not None})
-        for one in at:
-            _add_seen(self.graph, one)
-        if not at:
-            self.graph.add("catalog", workspace, catalog)
+        accepted = self.ways.catalogs.get((workspace, catalog.lower()), [])
+        shown = store.list_shown(one.id for one in accepted) if accepted else []
+        keys = {make_key(workspace, model, number) for model, number in shown}
+        for place, arrivals in self.ways.seen.items():
+            if place[0] == workspace and place[1].startswith(f"{catalog.lower()}."):
+                keys |= {(*place, shared.number) for shared, _ in arrivals if shared.number is not None}
+        self.follow(keys)
+        self._add_catalog(workspace, catalog)
+        for key in keys:
+            self._add_shown(key)
 
     def from_data(self, workspace: str, path: str) -> None:
         """What was trained on the file."""
@@ -140,113 +127,86 @@ class _Walk:
             self.up = False
             runs = store.list_trained_on(self.projects, workspace, path)
             self.follow({_key_of(run) for run in runs})
-            _add_training(self.graph, runs)
+            self._add_training(runs)
 
     def follow(self, start: set[Key]) -> None:
         """Add all that the versions came from, and all that came of them, as far as the direction goes."""
-        down: dict[Key, set[Key]] = defaultdict(set)
-        up: dict[Key, set[Key]] = defaultdict(set)
-        for one in self.copied:
-            for begin, end in ((one.source, one.copy), (one.copy, one.seen)):
-                if end is not None:
-                    down[begin].add(end)
-                    up[end].add(begin)
-        above = _close(start, up) if self.up else start
-        below = _close(start, down) if self.down else start
-        for key in sorted((above | below) - {one.copy for one in self.copied}):
-            _add_version(self.graph, key)
-        for one in self.copied:
-            _add_copy(self.graph, one, above | below, goes_on=self.down and one.copy in below)
+        above = self.ways.up.close(start) if self.up else start
+        below = self.ways.down.close(start) if self.down else start
+        keys = above | below
+        for key in sorted(keys):
+            self._add(key)
+            self._add_shares(key, keys, goes_on=self.down and key in below)
+        for key in sorted(above if self.up else ()):
+            self._add_origin(key)
+        for begin, kind, end in self.ways.steps:
+            if begin in keys and end in keys:
+                self.graph.chain(self._add(begin), kind, self._add(end))
         if self.up:
-            _add_training(self.graph, _of(above, store.list_trained(self.projects, _names(above))))
+            self._add_training(_of(above, store.list_trained(self.projects, _names(above))))
         if self.down:
-            _add_endpoints(self.graph, _of(below, store.list_serving(self.projects, _names(below))))
+            self._add_endpoints(_of(below, store.list_serving(self.projects, _names(below))))
             runs = store.list_scored(self.projects, _names(below), MOST_RUNS + 1)
             self.graph.complete = len(runs) <= MOST_RUNS
-            _add_scorings(self.graph, _of(below, runs[-MOST_RUNS:]))
+            self._add_scorings(_of(below, runs[-MOST_RUNS:]))
 
+    def _add(self, key: Key) -> str:
+        known = self.ways.describe(key)
+        name = f"{key[1]}/{key[2]}" if key[2] else key[1]
+        return self.graph.add(known.kind, key[0], name, known.record_id, **known.details)
 
-def _close(start: set[Key], leads: Leads) -> set[Key]:
-    """The start and all that the leads reach from it."""
-    found, ahead = set(start), list(start)
-    while ahead:
-        reached = leads.get(ahead.pop(), set()) - found
-        found |= reached
-        ahead += reached
-    return found
+    def _add_shares(self, key: Key, keys: set[Key], *, goes_on: bool) -> None:
+        """The shares that show the thing, and what consumers see of it there, as far as that is wanted."""
+        for shared in self.ways.list_departures(key):
+            seen = [there for there, _ in shared.list_seen(key[2]) if there in keys]
+            if goes_on or seen:
+                share = self.graph.add("share", key[0], shared.share, audience=shared.audience)
+                self.graph.chain(self._add(key), "shared_in", share)
+                for there in seen:
+                    self.graph.chain(share, "accepted_as", self._add_shown(there))
 
+    def _add_origin(self, key: Key) -> None:
+        """What is in an accepted catalog came through its share, also where no publication of ours tells of it."""
+        accepted = self.ways.find_catalog(key)
+        if accepted is not None and not self.ways.list_arrivals(key):
+            provider = accepted.provider_workspace or accepted.provider_identifier or "a partner"
+            share = self.graph.add("share", provider, accepted.share, audience=accepted.audience)
+            self.graph.chain(share, "accepted_as", self._add_shown(key))
 
-def _list_copied(projects: list[str]) -> Iterator[Copied]:
-    accepted: dict[tuple[Any, ...], list[Accepted]] = defaultdict(list)
-    for acceptance in store.list_accepted(projects, WAS_ACCEPTED):
-        accepted[acceptance.project, acceptance.provider_workspace, acceptance.audience].append(acceptance)
-    for publication in store.list_published(projects, WAS_PUBLISHED):
-        those = accepted[publication.project, publication.workspace, publication.audience]
-        seen = [one for one in those if _has_shown(one, publication)]
-        yield from [Copied(publication, one) for one in seen] or [Copied(publication, None)]
+    def _add_shown(self, key: Key) -> str:
+        """The thing as its consumer sees it, below its catalog, whose id is the answer."""
+        catalog = self._add_catalog(key[0], key[1].partition(".")[0])
+        self.graph.chain(catalog, "shows", self._add(key))
+        return catalog
 
+    def _add_catalog(self, workspace: str, name: str) -> str:
+        accepted = self.ways.catalogs.get((workspace, name.lower()))
+        if not accepted:
+            return self.graph.add("catalog", workspace, name)
+        return self.graph.add("catalog", workspace, accepted[0].catalog, accepted[0].id, state=accepted[0].state)
 
-def _has_shown(acceptance: Accepted, publication: Published) -> bool:
-    came_before_its_end = publication.state == "ACTIVE" or acceptance.created_at <= publication.updated_at
-    lasted = acceptance.state == "ACTIVE" or publication.created_at <= acceptance.updated_at
-    return came_before_its_end and lasted
+    def _add_training(self, runs: Iterable[Trained]) -> None:
+        for run in runs:
+            data = {"sha256": run.data["sha256"], "rows": run.data["rows"]}
+            found = {"target": run.target, "run_id": run.run_id, "metrics": run.metrics}
+            self.graph.chain(
+                self.graph.add("data", run.workspace, run.data["path"], **data),
+                "read_by",
+                self.graph.add("training_run", run.workspace, run.id, run.id, **found),
+                "registered",
+                self._add(_key_of(run)),
+            )
 
+    def _add_endpoints(self, deployments: Iterable[Serving]) -> None:
+        for one in deployments:
+            served = {"served_entity": one.served_entity, "model": one.model, "version": one.version}
+            endpoint = self.graph.add("endpoint", one.workspace, one.endpoint, one.id, **served)
+            self.graph.chain(self._add(_key_of(one)), "served_by", endpoint)
 
-def _add_training(graph: Graph, runs: Iterable[Trained]) -> None:
-    for run in runs:
-        data = {"sha256": run.data["sha256"], "rows": run.data["rows"]}
-        found = {"target": run.target, "run_id": run.run_id, "metrics": run.metrics}
-        graph.chain(
-            graph.add("data", run.workspace, run.data["path"], **data),
-            "read_by",
-            graph.add("training_run", run.workspace, run.id, run.id, **found),
-            "registered",
-            _add_version(graph, _key_of(run)),
-        )
-
-
-def _add_copy(graph: Graph, one: Copied, keys: set[Key], *, goes_on: bool) -> None:
-    """The copy with its source, its share, and what is seen of it, as far as they are wanted."""
-    if one.copy not in keys:
-        return
-    publication = one.publication
-    proof = {"digest": publication.digest, "state": publication.state}
-    copy = graph.add("copy", publication.workspace, _name(one.copy), publication.id, **proof)
-    if one.source in keys:
-        graph.chain(_add_version(graph, one.source), "copied_to", copy)
-    if goes_on or one.seen in keys:
-        share = graph.add("share", publication.workspace, publication.share, audience=publication.audience)
-        graph.chain(copy, "shared_in", share)
-        if one.seen in keys:
-            graph.chain(share, "accepted_as", _add_seen(graph, one))
-
-
-def _add_seen(graph: Graph, one: Copied) -> str:
-    """The version as its consumer sees it, below its catalog, whose id is the answer."""
-    assert one.acceptance is not None
-    assert one.seen is not None
-    acceptance, publication = one.acceptance, one.publication
-    proof = {"digest": publication.digest, "state": publication.state}
-    catalog = graph.add("catalog", acceptance.workspace, acceptance.catalog, acceptance.id, state=acceptance.state)
-    graph.chain(catalog, "shows", graph.add("model_version", one.seen[0], _name(one.seen), publication.id, **proof))
-    return catalog
-
-
-def _add_endpoints(graph: Graph, deployments: Iterable[Serving]) -> None:
-    for one in deployments:
-        served = {"served_entity": one.served_entity, "model": one.model, "version": one.version}
-        endpoint = graph.add("endpoint", one.workspace, one.endpoint, one.id, **served)
-        graph.chain(_add_version(graph, _key_of(one)), "served_by", endpoint)
-
-
-def _add_scorings(graph: Graph, runs: Iterable[Scored]) -> None:
-    for one in runs:
-        run = graph.add("scoring_run", one.workspace, one.id, one.id, rows=one.rows)
-        graph.chain(_add_version(graph, _key_of(one)), "scored_by", run)
-
-
-def _add_version(graph: Graph, key: Key) -> str:
-    return graph.add("model_version", key[0], _name(key))
+    def _add_scorings(self, runs: Iterable[Scored]) -> None:
+        for one in runs:
+            run = self.graph.add("scoring_run", one.workspace, one.id, one.id, rows=one.rows)
+            self.graph.chain(self._add(_key_of(one)), "scored_by", run)
 
 
 def _of(keys: set[Key], found: Iterable[Any]) -> list[Any]:
@@ -258,13 +218,5 @@ def _names(keys: set[Key]) -> set[str]:
     return {model for _, model, _ in keys}
 
 
-def _key(workspace: str, model: str, version: int) -> Key:
-    return (workspace, model.lower(), version)
-
-
 def _key_of(found: Trained | Serving | Scored) -> Key:
-    return _key(found.workspace, found.model, found.version)
-
-
-def _name(key: Key) -> str:
-    return f"{key[1]}/{key[2]}"
+    return make_key(found.workspace, found.model, found.version)

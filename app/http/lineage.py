@@ -38,8 +38,11 @@ class LineageNode(Response):
     id: str
     """The same for the same thing in every answer."""
     kind: str = Field(examples=["model_version"])
-    """`data`, `training_run`, `model_version`, `copy`, `share`, `catalog`, `endpoint`, `scoring_run`; more may come."""
+    """`data`, `table`, `function`, `training_run`, `model_version`, `copy` (vetted, in a share), `owned_copy` (the
+    consumer's), `share`, `catalog`, `endpoint`, `scoring_run`; more may come.
+    """
     workspace: str
+    """Where it is; of a partner's share, the partner's sharing identifier."""
     name: str
     record_id: str | None
     """Causeway's own record of it; null where there is none."""
@@ -53,8 +56,8 @@ class LineageEdge(Response):
     from_id: str
     to_id: str
     kind: str = Field(examples=["copied_to"])
-    """`read_by`, `registered`, `copied_to`, `shared_in`, `accepted_as`, `shows`, `served_by`, `scored_by`; others may
-    come.
+    """`read_by`, `registered`, `needed_by`, `copied_to`, `shared_in`, `accepted_as`, `shows`, `served_by`, `scored_by`;
+    others may come.
     """
 
 
@@ -76,21 +79,22 @@ def read_start(
     ] = None,
     model: Annotated[Text, Query(max_length=255, description="A model, with `version`.")] = None,
     version: Annotated[int | SkipJsonSchema[None], Query(ge=1, le=2**31 - 1, description="With `model`.")] = None,
+    table: Annotated[Text, Query(max_length=255, description="A table or function that is shared.")] = None,
     endpoint: Annotated[Text, Query(max_length=63, description="An endpoint: what it serves now.")] = None,
     catalog: Annotated[Text, Query(max_length=255, description="A consumer's catalog: all that it shows.")] = None,
     data: Annotated[Text, Query(max_length=1000, description="A file: all that was trained on it.")] = None,
-    publication: Annotated[Text, Query(max_length=60, description="A publication's id: its copy.")] = None,
+    publication: Annotated[Text, Query(max_length=60, description="A publication's id: what it shows.")] = None,
     digest: Annotated[Text, Query(max_length=100, description="Every version of these bytes.")] = None,
 ) -> Start:
     """The one thing whose lineage is asked for; raises `RequestInvalid` when it is none, or several."""
-    here = [model, endpoint, catalog, data]
+    here = [model, table, endpoint, catalog, data]
     anywhere = [publication, digest]
     named = [one for one in (*here, *anywhere) if one is not None]
     fits = (workspace is not None) == any(one is not None for one in here) and (model is None) == (version is None)
     if len(named) != 1 or not fits:
-        wanted = "give workspace with model and version, endpoint, catalog or data; or publication; or digest"
+        wanted = "give workspace with model and version, table, endpoint, catalog or data; or publication; or digest"
         raise RequestInvalid(count=1, errors=[{"pointer": "model", "detail": wanted}])
-    return Start(workspace or "", model, version, endpoint, catalog, data, publication, digest)
+    return Start(workspace or "", model, version, table, endpoint, catalog, data, publication, digest)
 
 
 def trace(
@@ -142,6 +146,6 @@ def get_lineage_picture(found: Traced, start: Annotated[Start, Depends(read_star
 
 
 def _tell(start: Start) -> str:
-    thing = start.endpoint or start.catalog or start.data or start.publication or start.digest
+    thing = start.table or start.endpoint or start.catalog or start.data or start.publication or start.digest
     name = thing or f"{start.model} version {start.version}"
     return f"Lineage of {name}{f' in {start.workspace}' if start.workspace else ''}"

@@ -10,6 +10,7 @@ from typing import Any
 from sqlmodel import col, func, select
 
 from app.store.acceptances import Acceptance
+from app.store.audience_changes import AudienceChange
 from app.store.database import reading
 from app.store.deployments import Deployment
 from app.store.publications import Publication
@@ -33,23 +34,50 @@ class Published:
     published_version: int | None
     digest: str | None
     shared_as: str | None
+    needs: list[dict[str, str]] | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def is_whole_model(self) -> bool:
+        """Whether the model itself is shared, with all of its versions."""
+        return self.published_model == self.model
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """An acceptance."""
+    """An acceptance; `copies` are the versions that the consumer owns since. A partner's has no provider workspace."""
 
     id: str
     project: str
     state: str
     workspace: str
-    provider_workspace: str
-    audience: str
+    provider_workspace: str | None
+    provider_identifier: str | None
+    audience: str | None
+    share: str
     catalog: str
+    also_seen_in: list[str] | None
+    copies: list[dict[str, Any]] | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def places(self) -> list[str]:
+        """Where the catalog is seen: in every workspace on the consumer's metastore."""
+        return [self.workspace, *(self.also_seen_in or [])]
+
+
+@dataclass(frozen=True)
+class TablesChanged:
+    """An audience change, as far as it put tables into the share or took them out."""
+
+    project: str
+    workspace: str
+    audience: str
+    share: str
+    tables_added: list[str] | None
+    tables_removed: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -91,13 +119,30 @@ class Scored:
 
 def list_published(projects: Iterable[str], states: Iterable[str]) -> list[Published]:
     """The publications of the projects in one of the states, oldest first."""
-    shared_as = Publication.outcome["shared_as"].as_string()
-    return [Published(**row) for row in _list(Publication, Published, projects, states, shared_as=shared_as)]
+    computed = {"shared_as": Publication.outcome["shared_as"].as_string(), "needs": Publication.outcome["needs"]}
+    return [Published(**row) for row in _list(Publication, Published, projects, states, **computed)]
 
 
 def list_accepted(projects: Iterable[str], states: Iterable[str]) -> list[Accepted]:
     """The acceptances of the projects in one of the states, oldest first."""
-    return [Accepted(**row) for row in _list(Acceptance, Accepted, projects, states)]
+    computed = {name: Acceptance.outcome[name] for name in ("also_seen_in", "copies")}
+    computed |= {"provider_identifier": Acceptance.outcome["provider_identifier"].as_string()}
+    return [Accepted(**row) for row in _list(Acceptance, Accepted, projects, states, **computed)]
+
+
+def list_shown(acceptance_ids: Iterable[str]) -> list[tuple[str, int]]:
+    """Each model and version that was seen in the catalogs of these acceptances, when they were last looked into."""
+    statement = select(Acceptance.outcome["models"]).where(col(Acceptance.id).in_(list(acceptance_ids)))
+    with reading() as session:
+        looks = session.execute(statement).scalars().all()
+    return [(one["model"], version["version"]) for look in looks for one in look or [] for version in one["versions"]]
+
+
+def list_tables_changed(projects: Iterable[str]) -> list[TablesChanged]:
+    """The audience changes of the projects that were made, oldest first."""
+    computed = {name: AudienceChange.outcome[name] for name in ("tables_added", "tables_removed")}
+    rows = _list(AudienceChange, TablesChanged, projects, ["SUCCEEDED"], **computed)
+    return [TablesChanged(**row) for row in rows]
 
 
 def list_trained(projects: Iterable[str], models: Iterable[str]) -> list[Trained]:

@@ -41,7 +41,7 @@ def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     """Version 1 and 2 trained in dev, published, accepted in prod, scored; the second serves. Trains has the like."""
     configured = make_configuration()
     for project in ("bikes", "trains"):
-        configured["projects"][project]["sources"]["prod"] = [f"shared_{project}*"]
+        configured["projects"][project]["sources"]["prod"] = [f"shared_{project}*", f"main.{project}.*"]
     (tmp_path / "causeway.yaml").write_text(yaml.safe_dump(configured))
     configuration.use(tmp_path / "causeway.yaml")
     url = f"sqlite:///{tmp_path / 'causeway.sqlite'}"
@@ -186,7 +186,7 @@ def test_a_long_way_with_a_thousand_things_beside_it_is_read_by_a_handful_of_sta
     with statements() as read:
         whole = lineage.trace(alice, Start(workspace="dev", model="main.bikes.long", version=1))
 
-    assert len(read) == 5
+    assert len(read) == 6
     assert len(whole.nodes) == 1 + 4 * hops
     assert whole.complete
     assert lay_out(whole).columns == 1 + 4 * hops

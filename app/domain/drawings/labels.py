@@ -8,9 +8,12 @@ from app.domain.lineage_graphs import Node
 
 KINDS = {
     "data": "data",
+    "table": "table",
+    "function": "function",
     "training_run": "training run",
     "model_version": "model version",
     "copy": "vetted copy",
+    "owned_copy": "owned copy",
     "share": "share",
     "catalog": "catalog",
     "endpoint": "endpoint",
@@ -32,10 +35,12 @@ def make(node: Node) -> Label:
     """The words for the node."""
     kind = KINDS.get(node.kind, node.kind.replace("_", " "))
     place, name = "", node.name
-    if node.kind in {"model_version", "copy"} and "/" in node.name:
+    if node.kind in {"model_version", "copy", "owned_copy"} and "/" in node.name:
         model, _, version = node.name.rpartition("/")
         place, _, last = model.rpartition(".")
         name = f"{last} · version {version}"
+    elif node.kind in {"table", "function"}:
+        place, _, name = node.name.rpartition(".")
     elif node.kind == "data":
         place, _, name = node.name.rpartition("/")
     elif node.kind in {"training_run", "scoring_run"} and node.record_id is not None:

@@ -10,9 +10,12 @@ from app.domain.lineage_graphs import Graph, gather
 
 CLASSES = {
     "data": "fill:#e7f0fa,stroke:#3b73af,color:#16324f",
+    "table": "fill:#e7f0fa,stroke:#3b73af,color:#16324f",
+    "function": "fill:#e7f0fa,stroke:#3b73af,color:#16324f",
     "training_run": "fill:#efe9f9,stroke:#7452b0,color:#33214f",
     "model_version": "fill:#e6f4ec,stroke:#2e8b57,color:#123d25",
     "copy": "fill:#e6f4ec,stroke:#2e8b57,color:#123d25,stroke-dasharray:4 3",
+    "owned_copy": "fill:#e6f4ec,stroke:#2e8b57,color:#123d25,stroke-width:2px",
     "share": "fill:#fdf3e0,stroke:#b7791f,color:#4a3109",
     "catalog": "fill:#fdf3e0,stroke:#b7791f,color:#4a3109",
     "endpoint": "fill:#fbe9ea,stroke:#b83a46,color:#4d141a",

@@ -15,9 +15,12 @@ NAME_LENGTH, PLACE_LENGTH = 24, 31
 GONE = {"withdrawn", "given back"}
 COLOURS = {
     "data": ("#3b73af", "#7db3ec"),
+    "table": ("#3b73af", "#7db3ec"),
+    "function": ("#3b73af", "#7db3ec"),
     "training_run": ("#7452b0", "#b69cea"),
     "model_version": ("#2e8b57", "#68cf96"),
     "copy": ("#1f8a8a", "#5fcfcf"),
+    "owned_copy": ("#2e8b57", "#68cf96"),
     "share": ("#b7791f", "#e6b566"),
     "catalog": ("#96680f", "#d9c074"),
     "endpoint": ("#b83a46", "#f0848e"),
