@@ -75,6 +75,7 @@ VARIANTS: dict[str, tuple[Any, ...]] = {
     "retry_after_seconds": (0, 1),
     "complete_routes": (True, False),
     "serve_withdrawn": (True, False),
+    "lineage_into_shared": (False, True),
 }
 
 

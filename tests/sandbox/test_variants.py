@@ -1,6 +1,8 @@
 """Quotas, protections, groups, and the manners that nobody could verify: each can be switched and then shows."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ from databricks.sdk.errors import PermissionDenied
 from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.iam import ComplexValue
 
-from app.sandbox.settings import VARIANTS
+from app.sandbox import settings
+from app.sandbox.settings import VARIANTS, Settings
 from tests.sandbox.running import Sandbox, Unique, unique
 from tests.sandbox.serving.endpoints import entity, split
 from tests.sandbox.sharing import added, grant_on_metastore, mount, provider_name, share_model
@@ -165,6 +168,14 @@ def version_tags(sandbox: Sandbox, model: str, catalog: str) -> int:
     return len(seen["model_version"].get("tags", []))
 
 
+def tell_lineage(sandbox: Sandbox, model: str, catalog: str) -> int:
+    base, name = "/api/2.0/lineage-tracking", unique("training")
+    sandbox.call("prod", "POST", f"{base}/external-metadata", json={"name": name, "entity_type": "Model"})
+    tie = {"source": {"external_metadata": {"name": name}}}
+    tie["target"] = {"model_version": {"name": f"{catalog}.models.m", "version": "1"}}
+    return sandbox.call("prod", "POST", f"{base}/external-lineage", json=tie).status_code
+
+
 def come_with_nonsense(sandbox: Sandbox, model: str, catalog: str) -> tuple[int, str]:
     return ask(sandbox, "dev", "GET", f"{UNITY}/shares", token="dapi-nonsense")
 
@@ -191,8 +202,22 @@ CASES: list[tuple[Case, str, dict[Any, Any]]] = [
     (version_tags, "version_tags_travel", {True: 1, False: 0}),
     (list_functions, "assets_list_models", {True: 1, False: 0}),
     (read_grants, "model_securable_type", {"FUNCTION": (200, ""), "MODEL": (404, "RESOURCE_DOES_NOT_EXIST")}),
+    (tell_lineage, "lineage_into_shared", {False: 403, True: 200}),
     (read_tags, "model_entity_type", {"models": (200, ""), "functions": (400, "INVALID_PARAMETER_VALUE")}),
 ]
+
+
+# Documented as they are; the rest of the settings are doubts.
+DOCUMENTED = {"visibility_seconds", "oauth_token_seconds", "empty_first_page", "page_size", "external_sharing"}
+DOCUMENTED |= {"limit_concurrency", "shares_per_metastore", "recipients_per_metastore", "objects_per_share"}
+
+
+def test_every_setting_is_explained_and_every_doubt_can_be_either_way() -> None:
+    explained = (Path(settings.__file__).parent / "README.md").read_text()
+    defaults = {field.name: field.default for field in fields(Settings)}
+    assert [name for name in defaults if f"`{name}`" not in explained] == []
+    assert defaults.keys() - VARIANTS.keys() == DOCUMENTED
+    assert {name: values[0] for name, values in VARIANTS.items()} == {name: defaults[name] for name in VARIANTS}
 
 
 def test_each_manner_that_nobody_could_verify_can_be_switched(sandbox: Sandbox, model: str) -> None:
