@@ -29,9 +29,9 @@ demo: install ## Run the bike-sharing story against the sandbox
 test: install ## Run every test
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
-chaos: install ## Every crash and every lost answer of every workflow, apart, on both databases; takes its time
+chaos: install ## Every crash, every lost answer and every manner of the platform, apart; takes its time
 	CHAOS=1 $(BIN)/python -m pytest tests/journeys/test_at_once.py tests/journeys/test_crash_matrix.py \
-	  tests/journeys/test_lost_answers.py
+	  tests/journeys/test_lost_answers.py tests/journeys/test_variants.py
 
 live: install ## The journey between two real workspaces, which the environment names: docs/live.md
 	$(BIN)/python -m tests.live.live_settings && $(BIN)/python -m pytest tests/live -v

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,11 @@ class TwoWorkspaces:
         """The name of a model that is not there yet."""
         return f"main.{project}.{last or unique('m')}"
 
-    def version(self, model: str, *, signature: bool = True, ready: bool = True) -> int:
-        """A further version of the model; the admin owns it."""
-        return make_version(self.sandbox, model, signature=signature, ready=ready)
+    def version(
+        self, model: str, *, signature: bool = True, ready: bool = True, files: dict[str, str] | None = None
+    ) -> int:
+        """A further version of the model, of `files` where they are given; the admin owns it."""
+        return make_version(self.sandbox, model, signature=signature, ready=ready, files=files)
 
     def publish(self, model: str, version: int, *, client: httpx.Client | None = None, **fields: Any) -> httpx.Response:
         """Ask for a publication, for audience azure unless said otherwise."""
@@ -212,13 +214,20 @@ class TwoWorkspaces:
         }
 
 
-def make_version(sandbox: Sandbox, model: str, *, signature: bool = True, ready: bool = True) -> int:
+def make_version(
+    sandbox: Sandbox,
+    model: str,
+    *,
+    signature: bool = True,
+    ready: bool = True,
+    files: dict[str, str] | None = None,
+) -> int:
     """A further version of the model in dev, made over the calls that mlflow makes; the admin owns it."""
     base, admin = "/api/2.0/mlflow/unity-catalog", sandbox
     admin.call("dev", "POST", f"{base}/registered-models/create", json={"name": model})
     made = admin.call("dev", "POST", f"{base}/model-versions/create", json={"name": model, "source": "dbfs:/x"})
     number = made.json()["model_version"]["version"]
-    content = {
+    content: Mapping[str, str | bytes] = files or {
         "MLmodel": make_mlmodel(signature=signature),
         "requirements.txt": REQUIREMENTS,
         "model.bin": os.urandom(2000),

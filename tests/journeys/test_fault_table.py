@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 
-from app.sandbox.settings import VARIANTS
 from tests.two_workspaces import TwoWorkspaces, failed
 
 pytestmark = pytest.mark.xdist_group("sharing")
 
 UNITY = "/api/2.1/unity-catalog"
-AUDIENCE, ANOTHER = "spare_23", "spare_19"
+AUDIENCE = "spare_23"
 
 
 def answer(world: TwoWorkspaces, workspace: str, method: str, path: str, status: int, code: str, message: str) -> None:
@@ -61,22 +60,6 @@ def test_a_fault_ends_an_operation_with_its_own_problem_or_not_at_all_and_leaves
     answer(world, "prod", "PATCH", f"{UNITY}/permissions/*", 400, "PERMISSION_NOT_PROPAGATED", "wait")
     accepted = world.record(world.accept(**body))
     assert accepted["catalog"] == body["catalog"]
-
-
-def test_the_whole_way_works_when_the_platform_is_otherwise_in_all_that_nobody_could_verify(
-    world: TwoWorkspaces,
-) -> None:
-    model = world.model()
-    version, catalog = world.version(model), f"shared_bikes_{model.rpartition('.')[2]}"
-    others = {setting: values[-1] for setting, values in VARIANTS.items()}
-    with world.sandbox.switched(visibility_seconds=0, **others):
-        publication = world.record(world.publish(model, version, audience=ANOTHER))
-        acceptance = world.record(world.accept(audience=ANOTHER, catalog=catalog))
-        assert acceptance["state"] == "ACTIVE"
-        withdrawn = world.end(world.delete(f"publications/{publication['id']}"))
-        returned = world.end(world.delete(f"acceptances/{acceptance['id']}"))
-    assert (withdrawn["state"], returned["state"]) == ("SUCCEEDED", "SUCCEEDED"), (withdrawn, returned)
-    assert versions(world, publication["published"]["model"]) == []
 
 
 def names_in(world: TwoWorkspaces) -> list[str]:
