@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.domain import access, audiences, audit
-from app.domain.access import Caller, Name
-from app.errors import ApprovalMissing, SubjectChanged
+from app.domain.access import Caller
+from app.domain.publication_requests import PUBLISH, Publishing
+from app.domain.travels import Travels
+from app.errors import ApprovalMissing
 from app.store import approvals as store
 from app.store.approvals import Approval as Approval
 from app.store.pages import Page
-from app.workspaces import model_files, models
+from app.workspaces import model_files
 
 ACTION = "approve"
-PUBLISH = "publish"
 
 
 @dataclass(frozen=True)
@@ -33,39 +34,34 @@ class Subject:
         return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
-def get_publication_subject(project: str, workspace: str, model: str, version: int, audience: str) -> Subject:
-    """What publishing the version for the audience would be, as the world is now.
+def make_publication_subject(publishing: Publishing, travels: Travels) -> Subject:
+    """What publishing the version for the audience would be, as the world is now: who would see it, and all of it.
 
-    The bytes are named by the registry's id of the version, by path and size of every file, and by the SHA-256 of
-    `MLmodel` and `requirements.txt`; the platform changes no file of a READY version [DOC]. The copy's own digest is
-    known only once a job has read all of it.
+    That is everything that a plan lists as travelling. A copy carries no alias, and so none is bound. The bytes are
+    named by the manifest's digest where the version was trained by Causeway; of any version by the registry's id, by
+    path, size and time of change of every file, and by the SHA-256 of `MLmodel` and `requirements.txt`. The copy job
+    holds the files that it has read to the same.
     """
-    found = models.get_version(workspace, model, version)
-    files = [[file.path, file.size] for file in model_files.list_files(workspace, model, version)]
+    place = (publishing.workspace, publishing.model, publishing.version)
     content = {
-        "project": project,
-        "source": {"workspace": workspace, "model": model.lower(), "version": version, "id": found.id},
-        "audience": audience,
-        "readers": sorted(audiences.list_identifiers(project, audience)),
-        "files": files,
-        "sha256": model_files.list_plain_digests(workspace, model, version),
+        "project": publishing.project,
+        "source": {"workspace": place[0], "model": place[1].lower(), "version": place[2]},
+        "audience": publishing.audience,
+        "readers": sorted(audiences.list_identifiers(publishing.project, publishing.audience)),
+        "published_model": publishing.published_model,
+        "include_dependencies": publishing.include_dependencies,
+        "travels": asdict(travels),
+        "sha256": model_files.list_plain_digests(*place),
     }
     return Subject(PUBLISH, content)
 
 
-def approve_publication(
-    caller: Caller, project: str, workspace: str, model: str, version: int, audience: str, subject_digest: str
-) -> Approval:
-    """Keep that the caller agrees; again, it is the same approval.
+def keep(caller: Caller, project: str, subject: Subject, told: dict[str, Any]) -> Approval:
+    """Keep that the caller agrees to the subject; again, it is the same approval. The trail tells of it what is `told`.
 
-    Raises `PermissionDenied` for whoever is not an approver or not a person, and `SubjectChanged` when the digest is
-    not that of what would be published now.
+    Raises `PermissionDenied` for whoever is not an approver or not a person.
     """
-    access.check(caller, ACTION, project, Name("model", workspace, model))
-    audiences.get(project, audience)
-    subject = get_publication_subject(project, workspace, model, version, audience)
-    if subject.digest != subject_digest:
-        raise SubjectChanged(subject_digest=subject_digest, found=subject.digest)
+    access.check(caller, ACTION, project)
     seed = json.dumps([caller.principal, subject.digest])
     approval = Approval(
         id=f"apr_{hashlib.sha256(seed.encode()).hexdigest()[:26]}",
@@ -75,9 +71,9 @@ def approve_publication(
         subject_digest=subject.digest,
         subject=subject.content,
     )
-    told: dict[str, Any] = {"subject_digest": subject.digest, "model": model, "version": version, "audience": audience}
+    details = {"subject_digest": subject.digest, **told}
     event = audit.event(
-        caller.principal, "publish approved", project, approval.id, request_id=caller.request_id, **told
+        caller.principal, "publish approved", project, approval.id, request_id=caller.request_id, **details
     )
     return store.insert(approval, event)
 

@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from app.domain import audiences, contents, copies, ownership, standings
 from app.domain.audiences import Member
+from app.domain.publication_requests import Publishing
 from app.domain.standings import Standing
-from app.domain.vetting import Asked
 from app.domain.workspaces import list_beside
 from app.errors import WrittenNotVisible
 from app.workspaces import catalogs, models, shares
 from app.workspaces.shares import Share
-
-
-@dataclass(frozen=True)
-class Publishing:
-    """Which version of which model to publish for which audience, and under which names.
-
-    `schema` (of shareable models) and `published_model` are in the workspace; `shared_as` is how consumers see it. The
-    copy carries the source's `tags`; of what it `needs` beside its files, `included` is what is not shared yet. It lets
-    in the `readers`, sharing identifiers, when it `is_first`; else they read the share already.
-    """
-
-    project: str
-    workspace: str
-    model: str
-    version: int
-    audience: str
-    share: str
-    schema: str
-    published_model: str
-    shared_as: str
-    volume: str
-    include_dependencies: bool = False
-    tags: dict[str, str] = field(default_factory=dict)
-    needs: list[dict[str, str]] = field(default_factory=list)
-    included: list[dict[str, str]] = field(default_factory=list)
-    readers: list[str] = field(default_factory=list)
-    is_first: bool = False
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the source itself is shared, with all of its versions, in place of a copy of one."""
-        return self.published_model == self.model
-
-    @property
-    def asked(self) -> Asked:
-        """What was asked for, without what follows from it."""
-        return Asked(self.project, self.workspace, self.model, self.version, self.audience)
 
 
 def ensure(publishing: Publishing) -> None:

@@ -53,8 +53,8 @@ def check_staying(workspace: str, published_model: str) -> None:
 def make_job(operation_id: str, request: dict[str, Any], about: str, scan: bool) -> Job:
     """The job that copies the version of a publish request. It loads nothing, and so runs as control itself.
 
-    What is said `about` the version stands in the copy's comment. With `scan` nothing is copied that would run unsafe
-    code when it is unpickled.
+    What is said `about` the version stands in the copy's comment. Nothing is copied when its files are not those that
+    were looked at, or with `scan` when they would run unsafe code as they are unpickled.
     """
     source = {"model": request["model"], "version": request["version"]}
     parameters = {
@@ -63,6 +63,8 @@ def make_job(operation_id: str, request: dict[str, Any], about: str, scan: bool)
         "target": {"model": request["published_model"]},
         "comment": make_comment(request, about),
         "scan": scan,
+        "files": request["files"],
+        "digest": request["digest"],
         "carried": request["tags"],
         "tags": {"causeway_project": request["project"], "causeway_audience": request["audience"]},
     }

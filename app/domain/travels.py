@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from app.domain import audiences, contents, policies
 from app.domain.access import Caller, Name, check
-from app.domain.audience_shares import Publishing
+from app.domain.publication_requests import Publishing
 from app.errors import NotForExternal
 from app.workspaces import model_files, models
 from app.workspaces.files import FolderEntry
@@ -37,8 +37,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Travels:
-    """All that the audience gets to see of a version; `tags` are the source's own, which the copy carries too."""
+    """All that the audience gets to see of a version; `tags` are the source's own, which the copy carries too.
 
+    `id` is the registry's, and `digest` the one over the manifest as the version's own training run states it; None for
+    a version that was not trained here, whose bytes nobody has read yet.
+    """
+
+    id: str | None
+    digest: str | None
     files: list[FolderEntry]
     input_example: Example | None
     tags: dict[str, str]
@@ -53,7 +59,10 @@ def look(publishing: Publishing, description: Description, comment: str) -> Trav
     version = models.get_version(*place)
     files = model_files.list_files(*place)
     tags = version.tags or {}
+    training = policies.find_training(publishing.project, *place)
     travels = Travels(
+        id=version.id,
+        digest=training.outcome.get("digest") if training else None,
         files=files,
         input_example=_find_example(place, description, files, tags),
         tags={name: value for name, value in sorted(tags.items()) if _travels(publishing, name)},

@@ -1,6 +1,6 @@
 """Is a version let out of the house? The audience's policy and the approvals of others, looked at together.
 
-Asked by a plan, when a publication is accepted, and once more before anything of it is copied.
+Asked by a plan, when a publication is accepted, and by each of its attempts before anything is copied.
 """
 
 from __future__ import annotations
@@ -8,39 +8,40 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.domain import approvals, audiences, model_cards, model_signatures, policies
-from app.domain.approvals import Subject
+from app.domain import access, approvals, audiences, copies, model_cards, model_signatures, model_versions, policies
+from app.domain import travels as travelling
+from app.domain.access import Caller, Name
+from app.domain.approvals import Approval, Subject
 from app.domain.plans import Check
 from app.domain.policies import Rule
-from app.errors import CopyFailed, PolicyUnmet
+from app.domain.publication_requests import PUBLISH, Publishing
+from app.domain.travels import Travels
+from app.errors import CopyFailed, PolicyUnmet, SubjectChanged
+from app.workspaces.model_files import Description
 
 UNSAFE = "unsafe-code"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which version is to be published for which audience."""
-
-    project: str
-    workspace: str
-    model: str
-    version: int
-    audience: str
-
-
-@dataclass(frozen=True)
-class Vetted:
-    """What looking found: every rule, what others have to approve (None: nothing), and whose key signs the copy.
+class Judged:
+    """What the audience's policy says: every rule, how many have to approve, and whether the copy job scans.
 
     `in_short` is what the copy's comment says of it.
     """
 
     rules: list[Rule]
-    subject: Subject | None
     approvals_needed: int
     scan: bool
-    key_hint: str | None
     in_short: str
+
+
+@dataclass(frozen=True)
+class Vetted(Judged):
+    """The same with all that would travel, what others have to approve (None: nothing), and whose key signs."""
+
+    travels: Travels
+    subject: Subject | None
+    key_hint: str | None
 
     def list_checks(self) -> list[Check]:
         """The rules as a plan lists them. How many have approved is left out: the plan stays the same when they do."""
@@ -56,54 +57,83 @@ class Vetted:
         return checks
 
 
-def look(asked: Asked) -> Vetted:
+def look(publishing: Publishing, description: Description) -> Vetted:
     """Judge the version as it is now; raises `PolicyUnmet` that lists every rule that is not met.
 
-    Raises `SigningKeyUnusable` where a key is configured and cannot sign.
+    Raises `NotForExternal` for what must not leave the house, and `SigningKeyUnusable` where a key is configured and
+    cannot sign.
     """
-    policy = audiences.get(asked.project, asked.audience).policy
-    rules = policies.judge(asked.project, asked.audience, asked.workspace, asked.model, asked.version)
-    policies.require(asked.model, asked.version, asked.audience, rules)
-    subject = approvals.get_publication_subject(**asdict(asked)) if policy.approvals else None
-    training = policies.find_training(asked.project, asked.workspace, asked.model, asked.version)
-    in_short = model_cards.shorten(training, [rule.rule for rule in rules], policy.approvals, policy.scan)
-    return Vetted(rules, subject, policy.approvals, policy.scan, model_signatures.find_hint(), in_short)
+    judged = _judge(publishing)
+    travels = _look_at_travels(publishing, description, judged)
+    subject = approvals.make_publication_subject(publishing, travels) if judged.approvals_needed else None
+    return Vetted(
+        rules=judged.rules,
+        approvals_needed=judged.approvals_needed,
+        scan=judged.scan,
+        in_short=judged.in_short,
+        travels=travels,
+        subject=subject,
+        key_hint=model_signatures.find_hint(),
+    )
 
 
-def hold(asked: Asked, principal: str) -> dict[str, Any]:
-    """Judge the version and count the approvals of others; answers what the publication keeps of it.
+def hold(publishing: Publishing, principal: str) -> dict[str, Any]:
+    """Judge the version once more, and count the approvals of others; answers what the publication keeps of it.
 
-    Raises `PolicyUnmet`, and `ApprovalMissing` when the world has moved since it was approved.
+    Since it was accepted, roles, names and rules may have changed, and the version's tags: raises what `access.check`
+    raises, `LinkNotDeclared`, `PolicyUnmet`, and `ApprovalMissing` when the world has moved since it was approved.
     """
-    vetted = look(asked)
-    given = require_approvals(vetted, principal)
-    subject_digest = vetted.subject.digest if vetted.subject else None
-    rules = [asdict(rule) for rule in vetted.rules]
-    told = {"policy": rules, "approved_by": given, "subject_digest": subject_digest, "scan": vetted.scan}
-    return {**told, "in_short": vetted.in_short}
+    access.check(Caller(principal), PUBLISH, publishing.project, Name("model", publishing.workspace, publishing.model))
+    audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
+    judged, subject = _judge(publishing), None
+    if judged.approvals_needed:
+        subject = _get_subject(publishing, judged)
+    given = require_approvals(subject, judged, principal)
+    told = {"policy": [asdict(rule) for rule in judged.rules], "scan": judged.scan, "in_short": judged.in_short}
+    return {**told, "approved_by": given, "subject_digest": subject.digest if subject else None}
 
 
-def check_alone(asked: Asked, vetted: Vetted, included: list[dict[str, str]]) -> None:
-    """Nothing goes out beside the version where others approve: they have seen the version alone.
+def approve(caller: Caller, publishing: Publishing, subject_digest: str) -> Approval:
+    """Keep that the caller agrees to exactly this publication; again, it is the same approval.
 
-    Raises `PolicyUnmet` that names what would.
+    Raises `PermissionDenied` for whoever is not an approver or not a person, `SubjectChanged` when the digest is not
+    that of what would be published now, and what `look` raises of a version that could not be published at all.
     """
-    if vetted.subject is not None and included:
-        seen = f"for more than the version: {', '.join(one['name'] for one in included)}"
-        needed = "for what others approve: the version alone, with what it needs shared already"
-        rules = [Rule("approvals", seen, needed, met=False)]
-        policies.require(asked.model, asked.version, asked.audience, rules)
+    subject = _get_subject(publishing, _judge(publishing))
+    if subject.digest != subject_digest:
+        raise SubjectChanged(subject_digest=subject_digest, found=subject.digest)
+    told = {"model": publishing.model, "version": publishing.version, "audience": publishing.audience}
+    return approvals.keep(caller, publishing.project, subject, told)
 
 
-def explain(problem: CopyFailed, asked: Asked) -> CopyFailed | PolicyUnmet:
+def explain(problem: CopyFailed, publishing: Publishing) -> CopyFailed | PolicyUnmet:
     """`problem`, as `PolicyUnmet` with one rule an import where the copy job has found unsafe code."""
     if problem.fields.get("reason") != UNSAFE:
         return problem
-    return policies.explain_findings(asked.model, asked.version, asked.audience, problem.fields["findings"])
+    place = (publishing.model, publishing.version, publishing.audience)
+    return policies.explain_findings(*place, problem.fields["findings"])
 
 
-def require_approvals(vetted: Vetted, principal: str) -> list[str]:
+def require_approvals(subject: Subject | None, judged: Judged, principal: str) -> list[str]:
     """The others who have approved exactly this; raises `ApprovalMissing` when they are too few."""
-    if vetted.subject is None:
-        return []
-    return approvals.require(vetted.subject, principal, vetted.approvals_needed)
+    return approvals.require(subject, principal, judged.approvals_needed) if subject is not None else []
+
+
+def _judge(publishing: Publishing) -> Judged:
+    policy = audiences.get(publishing.project, publishing.audience).policy
+    place = (publishing.workspace, publishing.model, publishing.version)
+    rules = policies.judge(publishing.project, publishing.audience, *place)
+    policies.require(publishing.model, publishing.version, publishing.audience, rules)
+    training = policies.find_training(publishing.project, *place)
+    in_short = model_cards.shorten(training, [rule.rule for rule in rules], policy.approvals, policy.scan)
+    return Judged(rules, policy.approvals, policy.scan, in_short)
+
+
+def _get_subject(publishing: Publishing, judged: Judged) -> Subject:
+    description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
+    return approvals.make_publication_subject(publishing, _look_at_travels(publishing, description, judged))
+
+
+def _look_at_travels(publishing: Publishing, description: Description, judged: Judged) -> Travels:
+    comment = copies.make_comment(asdict(publishing), judged.in_short)
+    return travelling.look(publishing, description, comment)

@@ -43,8 +43,8 @@ def cancel(workflow_id: str) -> None:
 def find_retry_point(workflow_id: str) -> tuple[int, list[str]]:
     """The number of the step at which a retry begins, and the names of the steps that it will run again.
 
-    It is the step that failed, or the one that this, or a step that took something back, names as `again_from`. Where
-    no step tells, it is the first: every step converges.
+    It is the step that failed, or the one that this, a step that took something back, or one that is to be renewed,
+    names as `again_from`. Where no step tells, it is the first: every step converges.
     """
     steps = client().list_workflow_steps(workflow_id)
     numbers = {step["function_name"]: step["function_id"] for step in steps}

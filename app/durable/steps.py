@@ -93,13 +93,15 @@ async def step(
     quiet: bool = False,
     again_from: str | None = None,
     undoes: str | None = None,
+    renewed: bool = False,
 ) -> Any:
     """Run `function` in a thread as the step `name` and return its small plain value, now or from the checkpoint.
 
     The function must converge: it runs again after a crash, and after each retryable problem, not before the problem's
     Retry-After. Any other problem, and the last try's, is raised here, the same after a restart. A value in `Told` has
     a text for people, who are not told of `quiet` steps. A retry begins at the step that failed, or at the one
-    that it names as `again_from`, on which its failure rests; and no later than at the step that another one `undoes`.
+    that it names as `again_from`, on which its failure rests; and no later than at the step that another one `undoes`,
+    or at one that is to be `renewed`: what it found is taken for true by no later attempt.
     """
 
     async def attempt() -> dict[str, Any]:
@@ -111,7 +113,7 @@ async def step(
             draining.rest(me)
             await asyncio.sleep((problem.retry_after_seconds or 0) + _jitter(tries))
             raise
-        return _marked(outcome, again_from, undoes)
+        return _marked(outcome, again_from, undoes or (name if renewed else None))
 
     outcome = await DBOS.run_step_async(
         {

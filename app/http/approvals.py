@@ -8,15 +8,21 @@ from fastapi import APIRouter, Query
 from pydantic import Field, JsonValue
 from pydantic.json_schema import SkipJsonSchema
 
-from app.domain import approvals
+from app.domain import approvals, publication_requests, vetting
+from app.domain.access import Caller
+from app.domain.approvals import Approval
 from app.errors import (
     AudienceUnknown,
-    DataNotFound,
     ModelVersionNotFound,
+    ModelVersionNotReady,
+    NotForExternal,
     PageTokenInvalid,
+    PolicyUnmet,
     ProjectNotFound,
+    SignatureMissing,
     SubjectChanged,
     WorkspaceNotFound,
+    WorkspaceRoleMismatch,
 )
 from app.http.conventions import pages
 from app.http.conventions.bodies import Request as Body
@@ -41,6 +47,8 @@ class ApprovalRequest(Body):
     model: FullName
     version: Annotated[int, Field(ge=1, le=2**31 - 1), Strictly]
     audience: Word
+    include_dependencies: bool = False
+    """As the publication asks for it."""
     subject_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     """The `subject_digest` of the plan that the approver has looked at."""
 
@@ -55,7 +63,7 @@ class ApprovalBody(Answer):
     """Who agreed."""
     subject_digest: str
     subject: dict[str, JsonValue]
-    """What the digest stands for: names, readers, and the identity of the version's files."""
+    """What the digest stands for: names, readers, all that travels, and the identity of the version's files."""
     created_at: Time
 
 
@@ -69,15 +77,21 @@ class ApprovalPage(PageBody):
     "/approvals",
     status_code=201,
     responses=problems(
-        AudienceUnknown, DataNotFound, ModelVersionNotFound, ProjectNotFound, SubjectChanged, WorkspaceNotFound
+        AudienceUnknown,
+        ModelVersionNotFound,
+        ModelVersionNotReady,
+        NotForExternal,
+        PolicyUnmet,
+        ProjectNotFound,
+        SignatureMissing,
+        SubjectChanged,
+        WorkspaceNotFound,
+        WorkspaceRoleMismatch,
     ),
 )
 async def create_approval(body: ApprovalRequest, caller: CurrentCaller) -> ApprovalBody:
     """Agree to a publication that somebody else asks for; again, it is the same approval. For persons only."""
-    named = body.model_dump(exclude={"action"})
-    made = await look(
-        body.workspace, "looking at what to approve", lambda: approvals.approve_publication(caller, **named)
-    )
+    made = await look(body.workspace, "looking at what to approve", _approve, caller, body)
     return ApprovalBody.model_validate(made)
 
 
@@ -96,3 +110,11 @@ def list_approvals(
     page = approvals.list_page(caller, asked.equal, asked.after, page_size)
     items = [ApprovalBody.model_validate(approval) for approval in page.items]
     return ApprovalPage(items=items, next_page_token=asked.encode(page.after))
+
+
+def _approve(caller: Caller, body: ApprovalRequest) -> Approval:
+    names = (body.project, body.workspace, body.model, body.version, body.audience)
+    publishing = publication_requests.make(
+        caller, *names, action=approvals.ACTION, include_dependencies=body.include_dependencies
+    )
+    return vetting.approve(caller, publishing, body.subject_digest)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.domain import publications
+from app.domain import publication_plans
 from app.domain.access import Caller
-from app.domain.publications import PublicationPlan as Plan
+from app.domain.publication_plans import PublicationPlan as Plan
+from app.domain.publication_requests import PLAN
 from app.http.conventions import plan
-from app.http.conventions.bodies import Response
+from app.http.conventions.bodies import Response, Time
 from app.http.conventions.caller import CurrentCaller
 from app.http.conventions.live import look
 from app.http.conventions.plan import PlanBody
@@ -24,6 +25,8 @@ class TravellingFile(Response):
     path: str
     size: int
     """In bytes."""
+    modified_at: Time | None
+    """When it was last changed; null where the platform does not say."""
 
 
 class TravellingExample(Response):
@@ -46,6 +49,10 @@ class TravellingDependency(Response):
 class Travels(Response):
     """All that the audience would see of the version."""
 
+    digest: str | None
+    """SHA-256 over the manifest of all files, as the training run that made the version states it: the copy is held to
+    it. Null for a version that was not trained here: the copy is held to path, size and time of each file.
+    """
     files: list[TravellingFile]
     input_example: TravellingExample | None
     tags: dict[str, str]
@@ -71,4 +78,4 @@ async def plan_publication(body: PublicationRequest, caller: CurrentCaller) -> P
 
 
 def _plan(caller: Caller, body: PublicationRequest) -> Plan:
-    return publications.plan(caller, make_publishing(caller, body, publications.PLAN))
+    return publication_plans.look(caller, PLAN, make_publishing(caller, body, PLAN))[0]

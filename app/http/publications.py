@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.domain import publications, records
+from app.domain import publication_requests, publications, records
 from app.domain.access import Caller
 from app.domain.operations import Key, Operation
-from app.domain.publications import Publication, Publishing
+from app.domain.publication_requests import Publishing
+from app.domain.publications import Publication
 from app.errors import (
     ApprovalMissing,
     AudienceChangePending,
@@ -264,10 +265,10 @@ def _begin(caller: Caller, key: Key, body: PublicationRequest) -> Operation:
     return publications.begin(caller, key, make_publishing(caller, body), body.plan_digest, body.on_conflict)
 
 
-def make_publishing(caller: Caller, body: PublicationRequest, action: str = publications.PUBLISH) -> Publishing:
+def make_publishing(caller: Caller, body: PublicationRequest, action: str = publication_requests.PUBLISH) -> Publishing:
     """What the request names, once the caller may do `action` with it."""
     names = (body.project, body.workspace, body.model, body.version, body.audience)
-    return publications.make(
+    return publication_requests.make(
         caller,
         *names,
         action=action,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -21,11 +22,12 @@ TRANSFER_TIMEOUT_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class FolderEntry:
-    """A file or a folder by its full path; a folder has no size."""
+    """A file or a folder by its full path; a folder has no size. When it was last changed, to the millisecond."""
 
     path: str
     is_folder: bool
     size: int | None
+    modified_at: str | None = None
 
 
 def get_content(workspace: str, path: str, *, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
@@ -125,4 +127,8 @@ def _folder(path: str) -> str:
 
 def _as_entry(item: dict[str, Any]) -> FolderEntry:
     is_folder = bool(item.get("is_directory"))
-    return FolderEntry(str(item["path"]).rstrip("/"), is_folder, None if is_folder else int(item.get("file_size") or 0))
+    size = None if is_folder else int(item.get("file_size") or 0)
+    # Milliseconds since 1970 [SDK].
+    changed = item.get("last_modified")
+    at = datetime.fromtimestamp(changed / 1000, UTC).isoformat(timespec="milliseconds") if changed else None
+    return FolderEntry(str(item["path"]).rstrip("/"), is_folder, size, at)

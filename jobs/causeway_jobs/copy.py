@@ -17,7 +17,7 @@ from mlflow.models import Model
 
 from causeway_jobs import folders, manifest, scan
 from causeway_jobs.folders import Refusal
-from causeway_jobs.manifest import File
+from causeway_jobs.manifest import Entry, File
 
 
 def main() -> None:
@@ -36,8 +36,8 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
     """Make, or find, the copy that is asked for and return what `result.json` says of it.
 
     Safe to repeat: an earlier try with the same source and digest is reused, broken ones are removed.
-    Raises `Refusal` with `source-missing`, `source-not-ready`, `digest-mismatch` (where a `digest` is asked for),
-    `unsafe-code`, `target-refused` or `copy-differs`.
+    Raises `Refusal` with `source-missing`, `source-not-ready`, `source-changed` (where `files` are asked for),
+    `digest-mismatch` (where a `digest` is), `unsafe-code`, `target-refused` or `copy-differs`.
     """
     mlflow.set_tracking_uri("databricks")
     mlflow.set_registry_uri("databricks-uc")
@@ -48,6 +48,7 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
         files = manifest.download(source["model"], str(source["version"]), Path(folder))
         digest = manifest.digest(files)
         folders.progress(f"source has {len(files)} files, {digest}")
+        _check_files(workspace, source, parameters.get("files"))
         _check_digest(source, files, parameters.get("digest"))
         if parameters.get("scan"):
             _check_code(Path(folder), source)
@@ -82,11 +83,23 @@ def _check_source(source: dict[str, Any]) -> ModelVersion:
     return found
 
 
+def _check_files(workspace: WorkspaceClient, source: dict[str, Any], wanted: list[Entry] | None) -> None:
+    """After they were read, so that what was read is what was looked at: nothing has changed them since."""
+    if wanted is None:
+        return
+    found = manifest.list_entries(workspace, source["model"], str(source["version"]))
+    changed = sorted({one["path"] for one in [*found, *wanted] if one not in found or one not in wanted})
+    if changed:
+        name = f"{source['model']} version {source['version']}"
+        detail = f"{len(changed)} files of {name} changed after they were looked at. Nothing was copied."
+        raise Refusal("source-changed", detail, source=source, paths=changed)
+
+
 def _check_digest(source: dict[str, Any], files: list[File], wanted: str | None) -> None:
     found = manifest.digest(files)
     if wanted not in {None, found}:
         name = f"{source['model']} version {source['version']}"
-        detail = f"The files of {name} are not those that were published. Nothing was copied."
+        detail = f"The files of {name} are not those that were promised. Nothing was copied."
         raise Refusal("digest-mismatch", detail, source=source, expected=wanted, found=found, files=files)
 
 

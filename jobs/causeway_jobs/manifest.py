@@ -5,10 +5,12 @@ For the copy, which must prove itself, and for what scores and serves, which mus
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
 
 import mlflow
+from databricks.sdk import WorkspaceClient
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -27,6 +29,31 @@ class File(TypedDict):
     path: str
     size: int
     sha256: str
+
+
+class Entry(TypedDict):
+    """One file of a model version as a listing tells it; the time of its last change is None where none is told."""
+
+    path: str
+    size: int
+    modified_at: str | None
+
+
+def list_entries(workspace: WorkspaceClient, model: str, version: str) -> list[Entry]:
+    """The version's files as its folder lists them, without reading one; in no order."""
+    root = f"/Models/{model.replace('.', '/')}/{version}"
+    found: list[Entry] = []
+    waiting = [root]
+    while waiting:
+        for entry in workspace.files.list_directory_contents(waiting.pop()):
+            path, changed = str(entry.path).rstrip("/"), entry.last_modified
+            if entry.is_directory:
+                waiting.append(path)
+                continue
+            # Milliseconds since 1970 [SDK].
+            at = datetime.fromtimestamp(changed / 1000, UTC).isoformat(timespec="milliseconds") if changed else None
+            found.append(Entry(path=path.removeprefix(f"{root}/"), size=entry.file_size or 0, modified_at=at))
+    return found
 
 
 def download(model: str, version: str, folder: Path) -> list[File]:

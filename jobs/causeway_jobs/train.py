@@ -5,9 +5,11 @@ Started by the service as `causeway-train --folder=…`; runs as the project's r
 
 import platform
 import sysconfig
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -15,7 +17,7 @@ import pandas as pd
 from databricks.sdk import WorkspaceClient
 from sklearn.pipeline import Pipeline
 
-from causeway_jobs import baseline, dataset, features, folders, profile, profile_page, registration, search
+from causeway_jobs import baseline, dataset, features, folders, manifest, profile, profile_page, registration, search
 from causeway_jobs.baseline import Baseline
 from causeway_jobs.dataset import Dataset
 from causeway_jobs.features import Features
@@ -152,8 +154,11 @@ def _register(
         "causeway_baseline_rmse": repr(outcome.baseline_metrics["rmse"]),
     }
     version = registration.register(outcome.pipeline, parameters["model"], signature, example, pins, tags)
+    with tempfile.TemporaryDirectory() as folder:
+        files = manifest.download(parameters["model"], str(version), Path(folder))
     return {
         "version": version,
+        "digest": manifest.digest(files),
         "signature": {
             "inputs": [{"name": spec.name, "type": spec.type.name} for spec in signature.inputs.inputs],
             "outputs": [{"name": spec.name, "type": spec.type.name} for spec in signature.outputs.inputs],

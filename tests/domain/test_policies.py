@@ -1,16 +1,12 @@
 """What a policy makes of metrics and tags: each rule with what was seen, and nothing is met by accident."""
 
 import math
-from dataclasses import replace
 
 import pytest
 
 from app.configuration import Policy
-from app.domain import policies, vetting
-from app.domain.approvals import Subject
+from app.domain import policies
 from app.domain.policies import Metrics
-from app.domain.vetting import Asked, Vetted
-from app.errors import PolicyUnmet
 
 BOUNDED = Policy.model_validate({"metrics": {"rmse": {"at_most": 50}, "r2": {"at_least": 0.8, "at_most": 1}}})
 
@@ -50,14 +46,3 @@ def test_a_tag_has_the_value_that_is_asked_for_or_any_and_a_licence_says_somethi
     assert met({}) == set()
     assert met({"team": "trains", "reviewed": "", "licence": "  "}) == {"tags.reviewed"}
     assert met({"team": "bikes", "license": "Apache-2.0"}) == {"tags.team", "licence"}
-
-
-def test_where_others_approve_a_version_nothing_goes_out_beside_it() -> None:
-    asked = Asked("bikes", "dev", "main.bikes.demand", 7, "azure")
-    approved = Vetted([], Subject("publish", {}), 1, scan=False, key_hint=None, in_short="")
-    table = {"kind": "table", "name": "main.bikes.weather"}
-
-    vetting.check_alone(asked, approved, [])
-    vetting.check_alone(asked, replace(approved, subject=None, approvals_needed=0), [table])
-    with pytest.raises(PolicyUnmet, match=r"main\.bikes\.weather"):
-        vetting.check_alone(asked, approved, [table])

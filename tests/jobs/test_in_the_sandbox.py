@@ -19,7 +19,10 @@ pytestmark = pytest.mark.xdist_group("jobs")
 
 
 def copy(team: Team, trained: Trained, target: str) -> dict[str, Any]:
-    [ended] = team.run("copy", team.copying(trained.version, target))
+    """Of the files as they are listed, and as their training stated them."""
+    files = manifest.list_entries(team.admin, trained.version[0], str(trained.version[1]))
+    held = {"files": files, "digest": trained.result["digest"]}
+    [ended] = team.run("copy", {**team.copying(trained.version, target), **held})
     assert ended.code == 0, ended.result
     return dict(ended.result)
 
@@ -162,8 +165,12 @@ def test_a_source_that_is_missing_not_ready_or_not_what_was_published_is_not_cop
     target = f"{team.schema}.{unique('vetted')}"
     sources = [(trained.version[0], 99), (f"{team.schema}.gone", 1), ("gone.s.m", 1), (unready, pending)]
     other = {"copies": [{**team.copying(trained.version, target), "digest": "sha256:0"}]}
-    ended = team.run("copy", *(team.copying(source, target) for source in sources), other)
-    assert codes(ended) == [*["source-missing"] * 3, "source-not-ready", "digest-mismatch"]
+    looked_at = manifest.list_entries(team.admin, trained.version[0], str(trained.version[1]))
+    first = {**looked_at[0], "modified_at": "2026-01-01T00:00:00.000+00:00"}
+    changed = {**team.copying(trained.version, target), "files": [first, *looked_at[1:]]}
+    ended = team.run("copy", *(team.copying(source, target) for source in sources), changed, other)
+    assert codes(ended) == [*["source-missing"] * 3, "source-not-ready", "source-changed", "digest-mismatch"]
+    assert ended[-2].result["error"]["paths"] == [first["path"]]
     refused = ended[-1].result["error"]
     assert (refused["expected"], refused["found"]) == ("sha256:0", manifest.digest(refused["files"]))
     [hidden] = team.run("copy", team.copying(trained.version, _hidden_model(team)), person=team.runner)

@@ -4,13 +4,17 @@ import hashlib
 import html
 import os
 import pickle
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
+from tests.journeys.test_contents import held, make_dependent, make_needed
+from tests.service_process import wait_for_end
 from tests.two_workspaces import ADA, ALICE, BOB, REQUIREMENTS, VIEWER, TwoWorkspaces, failed, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
+VERSIONS = "/api/2.0/mlflow/unity-catalog/model-versions"
 PINS = REQUIREMENTS.decode().split()
 GOOD = {"team": "bikes", "reviewed": "2026-11-26", "licence": "Apache-2.0"}
 
@@ -24,19 +28,31 @@ class Hostile:
 
 def add_version(world: TwoWorkspaces, model: str, tags: dict[str, str], **files: bytes) -> int:
     """A version with these tags, and these files beside its own (`model_pkl` is `model.pkl`)."""
-    version, base = world.version(model, ready=False), "/api/2.0/mlflow/unity-catalog/model-versions"
+    version = world.version(model, ready=False)
     for name, content in files.items():
         path = f"/api/2.0/fs/files/Models/{model.replace('.', '/')}/{version}/{name.replace('_', '.')}"
         assert world.sandbox.call("dev", "PUT", path, data=content).status_code == 204
     known = {"name": model, "version": str(version)}
-    assert world.sandbox.call("dev", "POST", f"{base}/finalize", json=known).status_code == 200
-    for key, value in tags.items():
-        world.sandbox.call("dev", "POST", f"{base}/set-tag", json={**known, "key": key, "value": value})
+    assert world.sandbox.call("dev", "POST", f"{VERSIONS}/finalize", json=known).status_code == 200
+    add_tags(world, model, version, tags)
     return version
+
+
+def add_tags(world: TwoWorkspaces, model: str, version: int, tags: dict[str, str]) -> None:
+    for key, value in tags.items():
+        body = {"name": model, "version": str(version), "key": key, "value": value}
+        world.sandbox.call("dev", "POST", f"{VERSIONS}/set-tag", json=body).raise_for_status()
 
 
 def ask(model: str, version: int) -> dict[str, Any]:
     return {"project": "bikes", "workspace": "dev", "audience": "guarded", "model": model, "version": version}
+
+
+def get_subject(world: TwoWorkspaces, asked: dict[str, Any]) -> str:
+    """What the plan says is to be approved."""
+    answer = world.alice.post("/v1/publications:plan", json=asked)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["subject_digest"])
 
 
 def approve(world: TwoWorkspaces, who: str, asked: dict[str, Any], digest: str) -> Any:
@@ -93,6 +109,73 @@ def test_only_the_approval_of_somebody_else_for_exactly_this_lets_a_version_out(
     assert world.service.client(BOB).get("/v1/approvals", params=listed).json()["items"] == []
     events = world.alice.get("/v1/audit-events", params={"principal": ADA}).json()["items"]
     assert [one["details"]["subject_digest"] for one in events if one["action"] == "publish approved"] == [digest]
+
+
+def test_an_approval_is_of_the_tags_and_the_bytes_that_its_plan_told(world: TwoWorkspaces) -> None:
+    model = world.model()
+    asked = ask(model, add_version(world, model, GOOD, weights_bin=b"approved"))
+    digest = get_subject(world, asked)
+    assert approve(world, ADA, asked, digest).status_code == 201
+    known = {"name": model, "version": str(asked["version"]), "key": "note"}
+
+    world.sandbox.call("dev", "POST", f"{VERSIONS}/set-tag", json={**known, "value": "surprise"}).raise_for_status()
+    tagged = problem(world.post("publications", asked), 409, "approval-missing")["subject_digest"]
+    world.sandbox.call("dev", "DELETE", f"{VERSIONS}/delete-tag", json=known).raise_for_status()
+    assert get_subject(world, asked) == digest
+    [stored] = [
+        place
+        for place in (world.sandbox.folder / "files").glob("*/models/*/*/weights.bin")
+        if place.read_bytes() == b"approved"
+    ]
+    stored.write_bytes(b"replaced")
+    replaced = problem(world.post("publications", asked), 409, "approval-missing")["subject_digest"]
+
+    assert len({digest, tagged, replaced}) == 3
+    [kept] = world.alice.get("/v1/approvals", params={"subject_digest": digest}).json()["items"]
+    assert kept["subject"]["travels"]["tags"] == GOOD
+
+
+def test_tables_go_out_with_a_version_where_somebody_else_approved_them_with_it(world: TwoWorkspaces) -> None:
+    model, (table, function) = world.model(), make_needed(world)
+    alone = ask(model, make_dependent(world, model, table, function))
+    add_tags(world, model, alone["version"], GOOD)
+    asked = {**alone, "include_dependencies": True}
+    problem(world.post("publications", alone), 409, "dependencies-not-shared")
+    digest = get_subject(world, asked)
+
+    problem(approve(world, ADA, alone, digest), 409, "subject-changed")
+    assert approve(world, ADA, asked, digest).status_code == 201
+    record = world.record(world.post("publications", asked))
+
+    assert record["approved_by"] == [ADA]
+    assert {table, function} <= held(world, "guarded").keys()
+    world.record(world.delete(f"publications/{record['id']}"))
+
+
+def test_a_publication_that_is_tried_again_is_judged_again(world: TwoWorkspaces, faults: TwoWorkspaces) -> None:
+    model = world.model()
+    asked = ask(model, add_version(world, model, GOOD))
+    assert approve(world, ADA, asked, get_subject(world, asked)).status_code == 201
+    faults.fault(method="PATCH", path="/api/2.1/unity-catalog/shares/*", kind="refuse", status=400)
+    operation = world.end(world.post("publications", asked))
+    failed(operation, "workspace-fault")
+    declared = deepcopy(world.make_configuration())
+    declared["projects"]["bikes"]["roles"]["approver"].remove(ADA)
+    world.service.configure(declared)
+    try:
+        world.alice.post(operation["retry_url"]).raise_for_status()
+        failed(wait_for_end(world.alice, operation["id"]), "approval-missing")
+    finally:
+        world.service.configure(world.make_configuration())
+    add_tags(world, model, asked["version"], {"team": "trains"})
+    world.alice.post(operation["retry_url"]).raise_for_status()
+    unmet = failed(wait_for_end(world.alice, operation["id"]), "policy-unmet")["unmet"]
+    assert [one["rule"] for one in unmet] == ["tags.team"]
+    add_tags(world, model, asked["version"], GOOD)
+    world.alice.post(operation["retry_url"]).raise_for_status()
+
+    assert wait_for_end(world.alice, operation["id"])["state"] == "SUCCEEDED"
+    assert world.alice.get(operation["resource"]["url"]).json()["approved_by"] == [ADA]
 
 
 def look_at_what_goes_with_it(world: TwoWorkspaces, record: dict[str, Any], plan: dict[str, Any]) -> None:

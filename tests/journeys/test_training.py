@@ -1,5 +1,6 @@
 """Training through the API, in a real job as the runner, on the real bike-sharing data."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,25 @@ def hold_to_a_metric(world: TwoWorkspaces, trained: dict[str, Any]) -> None:
     assert "Metrics: " in plan["travels"]["comment"]
     refused = problem(world.post("publications", {**body, "audience": "perfect"}), 409, "policy-unmet")
     assert [(one["rule"], one["needed"]) for one in refused["unmet"]] == [("metrics.rmse", "at most 0.001")]
+    hold_to_its_bytes(world, {**body, "audience": "measured"}, trained, plan["travels"])
+
+
+def hold_to_its_bytes(
+    world: TwoWorkspaces, body: dict[str, Any], trained: dict[str, Any], travels: dict[str, Any]
+) -> None:
+    """What it measured is true of the bytes that it made, and of no others, whatever their size and time."""
+    assert travels["digest"] == trained["outcome"]["digest"]
+    example = next(one for one in travels["files"] if one["path"] == "input_example.json")
+    places = (world.sandbox.folder / "files").glob("*/models/*/*/input_example.json")
+    file = max(places, key=lambda place: place.stat().st_ctime)
+    before, told = file.read_bytes(), file.stat()
+    assert len(before) == example["size"]
+    file.write_bytes(before[::-1])
+    os.utime(file, ns=(told.st_atime_ns, told.st_mtime_ns))
+    refused = failed(world.end(world.post("publications", body)), "copy-failed")
+    assert (refused["reason"], refused["expected"]) == ("digest-mismatch", travels["digest"])
+    file.write_bytes(before)
+    assert world.record(world.post("publications", body))["digest"] == travels["digest"]
 
 
 def test_the_job_runs_as_the_runner_and_never_as_control(world: TwoWorkspaces) -> None:

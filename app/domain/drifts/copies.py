@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.domain import copies, publications, shareable_catalogs
+from app.domain import copies, publication_requests, publications, shareable_catalogs
 from app.domain.access import Caller
 from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, Finding, PlainChanges, Remedy, drift
 from app.domain.drifts.looks import Look
@@ -23,7 +23,7 @@ WITHDRAWN = "WITHDRAWN"
 
 def _publish_again(caller: Caller, key: Key, drift: Drift) -> Operation:
     one = store.get(Publication, str(drift.record_id))
-    publishing = publications.make(caller, one.project, one.workspace, one.model, one.version, one.audience)
+    publishing = publication_requests.make(caller, one.project, one.workspace, one.model, one.version, one.audience)
     return publications.begin(caller, key, publishing, None, QUEUE)
 
 
