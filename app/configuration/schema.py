@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from app.configuration.secrets import Secret
 
 Role = Literal["viewer", "invoker", "publisher", "deployer", "approver"]
 RETIRING = "RETIRING"
+NIST_CURVES = ("secp256r1", "secp384r1", "secp521r1")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -29,6 +33,16 @@ def _prefix_pattern(pattern: str) -> str:
     return pattern
 
 
+def _on_nist_curve(pem: str) -> str:
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ValueError("this is no public key in PEM") from error
+    if not isinstance(key, EllipticCurvePublicKey) or key.curve.name not in NIST_CURVES:
+        raise ValueError(f"a key that signs copies is on one of the curves {', '.join(NIST_CURVES)}")
+    return pem
+
+
 Host = Annotated[str, AfterValidator(_https_outside_loopback)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Segment = r"[A-Za-z0-9_-]+"
@@ -41,6 +55,7 @@ TagName = Annotated[str, Field(min_length=1, max_length=255)]
 TagValue = Annotated[str, Field(max_length=1000)]
 # The one line of base64 between BEGIN and END that `openssl pkey -pubout` prints of an Ed25519 key.
 AuditKey = Annotated[str, Field(pattern=r"^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$")]
+PublicKey = Annotated[str, AfterValidator(_on_nist_curve)]
 SharingIdentifier = Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9-]+:[A-Za-z0-9-]+$")]
 ShareName = Annotated[str, Field(pattern=rf"^{Segment}$", max_length=100)]
 FullName = Annotated[str, Field(pattern=rf"^{Segment}\.{Segment}\.{Segment}$", max_length=255)]
@@ -212,6 +227,8 @@ class Configuration(Part):
     admins: list[Principal] = []
     signing_key: Secret | None = None
     """A private key on a NIST curve, in PEM, that signs published copies in the OpenSSF model-signing format."""
+    trusted_keys: list[PublicKey] = []
+    """Public keys in PEM whose signatures of published copies are believed beside the signing key's: earlier ones."""
     principals: dict[Principal, ServiceAccount] = {}
     workspaces: dict[Word, Workspace] = {}
     links: list[Link] = []

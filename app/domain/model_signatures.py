@@ -14,7 +14,12 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from app import configuration
 from app.configuration import SecretUnreadable
@@ -69,13 +74,13 @@ def sign(name: str, files: Files) -> Bundle | None:
 
 def find_fault(bundle: Bundle, files: Files) -> str | None:
     """Why the bundle does not vouch for exactly these files, in words; None when it does."""
-    key = find_key()
+    key = _find_public(get_hint(bundle))
     if key is None:
-        return "there is no key to hold it against"
+        return f"it was made with key {get_hint(bundle)}, which is neither the signing key nor among the trusted ones"
     envelope = bundle["dsseEnvelope"]
     payload, made = (base64.b64decode(part) for part in (envelope["payload"], envelope["signatures"][0]["sig"]))
     try:
-        key.public_key().verify(made, _frame(payload), ec.ECDSA(HASHES[key.curve.name]()))
+        key.verify(made, _frame(payload), ec.ECDSA(HASHES[key.curve.name]()))
     except InvalidSignature:
         return "it is not that key's signature over what it states"
     stated = {one["name"]: one["digest"] for one in json.loads(payload)["predicate"]["resources"]}
@@ -96,11 +101,25 @@ def find_hint() -> str | None:
 
 
 def find_public_key(bundle: Bundle) -> str | None:
-    """The public key in PEM that verifies the bundle, or None where another key is configured now."""
-    key = find_key()
-    if key is None or _hint(key.public_key()) != get_hint(bundle):
-        return None
-    return _as_pem(key.public_key()).decode()
+    """The public key in PEM that verifies the bundle, or None where it is not known."""
+    key = _find_public(get_hint(bundle))
+    return None if key is None else _as_pem(key).decode()
+
+
+def can_verify() -> bool:
+    """Whether there is any key to hold signatures against."""
+    known = configuration.current()
+    return known.signing_key is not None or bool(known.trusted_keys)
+
+
+def _find_public(hint: str) -> ec.EllipticCurvePublicKey | None:
+    """The key of this hint, of those that are trusted and the one that signs; raises `SigningKeyUnusable`."""
+    for pem in configuration.current().trusted_keys:
+        key = load_pem_public_key(pem.encode())
+        if isinstance(key, ec.EllipticCurvePublicKey) and _hint(key) == hint:
+            return key
+    signing = find_key()
+    return signing.public_key() if signing is not None and _hint(signing.public_key()) == hint else None
 
 
 def _state(name: str, files: Files) -> dict[str, Any]:

@@ -62,8 +62,8 @@ def compare(expected: Files, found: Files) -> list[dict[str, Any]]:
 def find_promise(project: str, workspace: str, model: str, version: int) -> Promise:
     """What the version's publication promises of its bytes, after its own word was held against its signature.
 
-    Raises `SignatureInvalid` where the signature does not vouch for the files that the publication lists. One made with
-    a key that is no longer configured cannot be held against anything, and says so.
+    Raises `SignatureInvalid` where the signature does not vouch for the files that the publication lists, or is by a
+    key that is not believed. Where no key is configured at all, nothing can be held against it, and that is said.
     """
     publication = model_versions.find_publication(project, workspace, model, version)
     if publication is None or publication.digest is None:
@@ -74,8 +74,8 @@ def find_promise(project: str, workspace: str, model: str, version: int) -> Prom
     if bundle is None:
         return Promise(publication.digest, f"{publication.digest}, not signed")
     hint = model_signatures.get_hint(bundle)
-    if hint != model_signatures.find_hint():
-        return Promise(publication.digest, f"{publication.digest}, signed with key {hint}, which is not configured now")
+    if not model_signatures.can_verify():
+        return Promise(publication.digest, f"{publication.digest}, signed with key {hint}, and no key is configured")
     if fault := model_signatures.find_fault(bundle, files):
         raise SignatureInvalid(publication=publication.id, reason=fault)
     return Promise(publication.digest, f"{publication.digest}, signed with key {hint}")

@@ -33,7 +33,7 @@ class PublicationSignature(Response):
     key_hint: str | None
     """SHA-256 of the public key in PEM."""
     public_key: str | None
-    """In PEM; null where nothing was signed, or another key is configured by now."""
+    """In PEM; null where nothing was signed, or its key is neither the signing key nor a trusted one by now."""
 
 
 class BillOfMaterials(RootModel[dict[str, JsonValue]]):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.journeys.conftest import Models
 from tests.sandbox.running import unique
@@ -68,6 +70,7 @@ def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_a
     verified = deployment["outcome"]["verified"]
     assert (verified["digest"], verified["files"]) == (publication["digest"], len(publication["files"]))
     verify_as_a_stranger(world, publication, body, tmp_path)
+    verify_after_a_change_of_the_key(world, publication, {**body, "rows": [told["row"]]}, tmp_path)
     path = f"/v1/workspaces/prod/serving-endpoints/{endpoint}/invocations"
     served = world.alice.post(path, json={"dataframe_records": [told["row"]]}).json()["predictions"]
     scored = world.alice.get(f"/v1/scoring-runs/{run['id']}/predictions").json()["items"]
@@ -163,6 +166,25 @@ def verify_as_a_stranger(world: TwoWorkspaces, publication: dict[str, Any], body
     program = [sys.executable, "-m", "model_signing", "verify", "key", *named, str(folder / "model")]
     done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "Verification succeeded"), done.stdout + done.stderr
+
+
+def verify_after_a_change_of_the_key(
+    world: TwoWorkspaces, publication: dict[str, Any], asked: dict[str, Any], folder: Path
+) -> None:
+    """What the old key signed is believed as long as its public key is kept, and no longer."""
+    signature = world.alice.get(f"/v1/publications/{publication['id']}/signature").json()
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "new.pem").write_bytes(key)
+    changed = {**world.make_configuration(), "signing_key": {"file": str(folder / "new.pem")}}
+    try:
+        world.service.configure(changed)
+        refused = world.alice.post("/v1/scoring-runs:plan", json=asked)
+        world.service.configure({**changed, "trusted_keys": [signature["public_key"]]})
+        allowed = world.alice.post("/v1/scoring-runs:plan", json=asked)
+    finally:
+        world.service.configure(world.make_configuration())
+    assert signature["key_hint"] in problem(refused, 409, "signature-invalid")["detail"]
+    assert f"signed with key {signature['key_hint']}" in allowed.text
 
 
 def change_copy(world: TwoWorkspaces, publication: dict[str, Any]) -> dict[str, Any]:
