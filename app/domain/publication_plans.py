@@ -44,14 +44,13 @@ def look(caller: Caller, action: str, publishing: Publishing) -> tuple[Publicati
     description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
     columns = ", ".join(column.name or column.type for column in description.inputs)
     vetted = vetting.look(publishing, description)
-    travelling = vetted.travels
     copies.check_staying(publishing.workspace, publishing.published_model)
     copies.check_name(publishing.share, publishing.workspace, publishing.published_model, publishing.model)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
     audiences.check_names(publishing.workspace, members)
     _check_reach(publishing, members)
     share = ownership.find_share(publishing.workspace, publishing.share)
-    included = travels.find_included(caller, action, publishing, travelling, share)
+    included = travels.find_included(caller, action, publishing, vetted.travels, share)
     standing = audience_shares.stand(publishing, share, members) if share else None
     readers = standing.readers if standing else []
     made = PublicationPlan(
@@ -65,19 +64,26 @@ def look(caller: Caller, action: str, publishing: Publishing) -> tuple[Publicati
         readers=sorted(member.name or member.label for member in members),
         subject_digest=vetted.subject.digest if vetted.subject else None,
         recipients=members,
-        travels=travelling,
+        travels=vetted.travels,
     )
     settled = replace(
         publishing,
-        tags=travelling.tags,
-        files=[{"path": file.path, "size": file.size, "modified_at": file.modified_at} for file in travelling.files],
-        digest=travelling.digest,
-        needs=[asdict(one) for one in travelling.dependencies],
         included=included,
         readers=[member.sharing_identifier for member in members],
         is_first=_check_standing(publishing, standing),
     )
-    return made, settled, vetted
+    return made, _with_travels(settled, vetted.travels), vetted
+
+
+def _with_travels(publishing: Publishing, travels: Travels) -> Publishing:
+    """The publishing with what leaves by the copy."""
+    return replace(
+        publishing,
+        tags=travels.tags,
+        files=[{"path": file.path, "size": file.size, "modified_at": file.modified_at} for file in travels.files],
+        digest=travels.digest,
+        needs=[asdict(one) for one in travels.dependencies],
+    )
 
 
 def _check_reach(publishing: Publishing, members: list[Member]) -> None:

@@ -14,13 +14,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
-from dbos import DBOS
+from dbos import DBOS, StepOptions
 
 from app.durable import draining
 from app.errors import DatabaseUnavailable, Internal, OperationTimedOut, Problem, from_dict
 
 TRIES = 10
 FIRST_PAUSE_SECONDS = 0.2
+TRIED_AGAIN: StepOptions = {
+    "retries_allowed": True,
+    "max_attempts": TRIES,
+    "interval_seconds": FIRST_PAUSE_SECONDS,
+    "backoff_rate": 2.0,
+    "should_retry": lambda error: isinstance(error, Problem),
+}
 # A workflow that was under way when this many processes died is likely to be what killed them.
 RECOVERIES = 50
 # The longer a wait has lasted, the rarer it asks: it notices the end late by a tenth, and by two minutes at most.
@@ -115,18 +122,7 @@ async def step(
             raise
         return _marked(outcome, again_from, undoes or (name if renewed else None))
 
-    outcome = await DBOS.run_step_async(
-        {
-            "name": name,
-            "retries_allowed": True,
-            "max_attempts": TRIES,
-            "interval_seconds": FIRST_PAUSE_SECONDS,
-            "backoff_rate": 2.0,
-            "should_retry": lambda error: isinstance(error, Problem),
-        },
-        attempt,
-    )
-    return _value(outcome)
+    return _value(await DBOS.run_step_async({"name": name, **TRIED_AGAIN}, attempt))
 
 
 async def wait(
