@@ -45,7 +45,7 @@ def main() -> None:
         measure("sealed", many, seal)
         trusted = keys.list_trusted()
         measure("verified", many, lambda: print(verification.verify(trusted, None).is_sound, end=" "))
-        measure("exported", many, lambda: sum(map(len, exports.export(None, "ndjson", {}, None))))
+        measure("exported", many, lambda: sum(map(len, exports.export(None, "ndjson", None, None, datetime.now(UTC)))))
         connection.disconnect()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +14,10 @@ import typer
 from rich.markup import escape
 
 from app.cli.terminal import console, errors, open_database
-from app.domain.audit import exports, keys, verification
+from app.domain.audit import exports, keys, readings, verification
 from app.domain.audit.findings import Verification
 from app.domain.audit.keys import KeyUnusable, Trusted
+from app.store.audit_events import DatabaseReadOnly
 
 app = typer.Typer(help="The audit trail, on the database itself.", no_args_is_help=True)
 
@@ -40,6 +43,8 @@ def verify_trail(
     """Find every place where the trail is not what was sealed. Exit code 1 when there is one, 2 when it cannot look."""
     open_database()
     seen = verification.verify(_read_keys(key) if key else keys.list_trusted(), heads)
+    with _saying_when_it_is_not_told():
+        readings.tell_verification(None, seen)
     _print(seen)
     raise typer.Exit(0 if seen.is_sound else 1)
 
@@ -52,10 +57,21 @@ def export_trail(
 ) -> None:
     """Write every event, oldest first."""
     open_database()
-    equal = {"project": project} if project is not None else {}
+    until = datetime.now(UTC)
+    with _saying_when_it_is_not_told():
+        until = readings.tell_export(None, file_format, project, None)
     with output.open("w", newline="") if output is not None else nullcontext(sys.stdout) as file:
-        for piece in exports.export(None, file_format, equal, None):
+        for piece in exports.export(None, file_format, project, None, until):
             file.write(piece)
+
+
+@contextmanager
+def _saying_when_it_is_not_told() -> Iterator[None]:
+    """Whoever may only read the database may look all the same."""
+    try:
+        yield
+    except DatabaseReadOnly:
+        errors.print("[yellow]The trail does not tell of this: its database takes nothing from here.[/yellow]")
 
 
 def _read_keys(paths: list[Path]) -> Trusted:

@@ -12,7 +12,6 @@ from pydantic import AwareDatetime, BeforeValidator, Field, JsonValue
 from pydantic.json_schema import SkipJsonSchema
 
 from app.domain import audit
-from app.domain.audit import exports
 from app.errors import AdminRequired, PageTokenInvalid
 from app.http.conventions import pages
 from app.http.conventions.bodies import Request, Response, Time
@@ -112,7 +111,7 @@ class AuditFindingBody(Response):
 
     kind: str = Field(examples=["event-changed"])
     """`event-changed`, `event-removed`, `event-reordered`, `event-added`, `batch-changed`, `batch-removed`,
-    `chain-recomputed`, `tail-cut`, `head-edited` or `head-unreadable`; further kinds may come."""
+    `chain-recomputed`, `tail-cut`, `head-edited`, `head-removed` or `head-unreadable`; further kinds may come."""
     text: str
     """What is the case, for people."""
     batch: int | None
@@ -154,7 +153,7 @@ def verify_audit_events(caller: CurrentCaller) -> AuditVerificationBody:
     """Look at the whole sealed trail, for admins: what was changed, removed, reordered, computed anew or cut off.
 
     A million events take about half a minute. `causeway audit verify` does the same without a connection to hold open,
-    and against heads that were kept elsewhere.
+    and against heads that were kept elsewhere. That it was verified, and what came of it, is an event itself.
     """
     seen = audit.verify(caller)
     last = seen.last
@@ -180,10 +179,9 @@ def export_audit_events(body: AuditExportRequest, caller: CurrentCaller) -> Stre
     """The events of the caller's projects and its own, oldest first, as a file; an admin gets all.
 
     In NDJSON each event is as its seal covers it, with its `number`. In CSV, a text that a spreadsheet would take for a
-    formula has an apostrophe before it.
+    formula has an apostrophe before it. Who took which part is an event itself, the first behind those of the file.
     """
-    equal = {"project": body.project} if body.project is not None else {}
-    pieces = exports.export(caller, body.format, equal, body.since)
+    pieces = audit.export(caller, body.format, body.project, body.since)
     # A database that is away is told with a status, and not in the middle of the file.
     first = next(pieces, "")
     media_type = "text/csv" if body.format is ExportFormat.CSV else "application/x-ndjson"

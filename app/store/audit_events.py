@@ -7,12 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Index, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field, Session, SQLModel, col, or_, select
 
 from app.store.database import UtcDateTime, now, reading, repeatable, transaction
 from app.store.pages import Page, read_page
 
 UNSEALED = text("number IS NULL")
+# A standby or a role that only reads; a role that may not write this table.
+READ_ONLY = ("25006", "42501", "SQLITE_READONLY")
 
 
 class AuditEvent(SQLModel, table=True):
@@ -40,9 +43,25 @@ class AuditEvent(SQLModel, table=True):
     number: int | None = Field(default=None, sa_type=BigInteger, index=True, unique=True)
 
 
+class DatabaseReadOnly(Exception):
+    """The database is a copy that takes no writes, or its role may not write here."""
+
+
 def append(session: Session, event: AuditEvent) -> None:
     """Write the event with the change that it tells of: both or neither."""
     session.add(event)
+
+
+def insert(events: Iterable[AuditEvent]) -> None:
+    """Write events that tell of no change; raises `DatabaseReadOnly`."""
+    try:
+        with transaction() as session:
+            session.add_all(events)
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+        if code not in READ_ONLY:
+            raise
+        raise DatabaseReadOnly from error
 
 
 @repeatable

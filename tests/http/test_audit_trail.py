@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import time
+from collections import Counter
 
 import httpx
 import pytest
@@ -135,6 +136,33 @@ def test_an_export_holds_everything_for_an_admin_and_the_own_projects_for_others
     assert exported(BOB, project="bikes") == set()
     assert exported(ADMIN, since="9999-12-31T23:59:59-14:00") == set()
     assert set(events) <= exported(ADMIN, since="0001-01-01T00:00:00+14:00")
+
+
+def test_who_took_the_trail_away_or_verified_it_is_in_the_trail_of_whom_it_concerns(service: Service) -> None:
+    def count(who: str) -> Counter[tuple[object, ...]]:
+        listed = service.client(who).get("/v1/audit-events", params={"page_size": 200}).json()["items"]
+        read = [item for item in listed if item["action"] in {"trail exported", "trail verified"}]
+        return Counter((item["action"], item["principal"], item["project"]) for item in read)
+
+    before = {who: count(who) for who in (ADMIN, ALICE, BOB)}
+    taken = export(service.client(ADMIN))
+    export(service.client(CAROL))
+    export(service.client(CAROL), project="bikes", format="csv")
+    export(service.client(BOB), project="bikes", since="2026-01-01T00:00:00Z")
+    sound = verify(service.client(ADMIN)).json()
+
+    by = "trail exported"
+    told = {who: count(who) - before[who] for who in before}
+    assert told[ALICE] == {(by, CAROL, "bikes"): 2}
+    assert told[BOB] == {(by, CAROL, "trains"): 1, (by, BOB, None): 1}, "what bob may not see, he did not read"
+    of_bob_and_carol = {(by, CAROL, "bikes"): 2, (by, CAROL, "trains"): 1, (by, BOB, None): 1}
+    assert told[ADMIN] == Counter({(by, ADMIN, None): 1, ("trail verified", ADMIN, None): 1, **of_bob_and_carol})
+    newest, *others = service.client(ADMIN).get("/v1/audit-events", params={"page_size": 10}).json()["items"]
+    outcome = {name: sound[name] for name in ("sound", "complete", "events", "last_batch", "digest")}
+    assert newest["details"] == {**outcome, "findings": 0}
+    assert others[0]["details"] == {"format": "ndjson", "only_project": "bikes", "since": "2026-01-01T00:00:00+00:00"}
+    held = Counter((line["action"], line["principal"], line["project"]) for line in lines(taken))
+    assert held[by, ADMIN, None] == before[ADMIN][by, ADMIN, None], "a file ends before the event that tells of it"
 
 
 def test_no_text_in_a_table_is_a_formula_and_every_text_is_whole(service: Service, events: list[str]) -> None:

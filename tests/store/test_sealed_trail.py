@@ -1,6 +1,7 @@
 """Whoever changes the trail behind Causeway's back is found, and what was done is named, on both databases."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import select
 from typer.testing import CliRunner
 
 from app import cli
@@ -15,6 +17,7 @@ from app.domain.audit import keys, verification
 from app.domain.audit.heads import describe_batch, digest, make_line, sign, to_json
 from app.store import audit_batches
 from app.store.audit_batches import AuditBatch
+from app.store.audit_events import AuditEvent
 from app.store.database import transaction
 from tests.store.sealed_trail import (
     KEY,
@@ -188,6 +191,38 @@ def test_an_edited_file_of_heads_is_found_and_half_a_line_is_not_an_edit(heads: 
 
 
 @ON_SQLITE
+def test_heads_that_were_taken_out_from_among_the_others_are_missed_wherever_they_stood(heads: Path) -> None:
+    seal_thirty()
+    for number in range(31, 34):
+        happen(number)
+        seal_all()
+    (file,) = heads.iterdir()
+    one, two, three, four, five, six = file.read_text().splitlines(keepends=True)
+
+    def keep(*lines: str) -> list[tuple[str, int | None, int | None, int | None]]:
+        file.write_text("".join(lines))
+        return found()
+
+    assert keep(one, three, six) == [("head-removed", 2, 11, 20), ("head-removed", 4, 31, 32)]
+    assert [one.text for one in verify().findings] == [
+        "The head of batch 2 with events 11 to 20 is not among those around it: it was taken out, or left elsewhere.",
+        "The heads of batches 4 to 5 with events 31 to 32 are not among those around them: they were taken out, or left"
+        " elsewhere.",
+    ]
+    elsewhere = heads / "heads-0000-00.ndjson"
+    elsewhere.write_text(two + five + five)
+    assert keep(one, four, three, six, one) == [], "in any order, any file, and more than once"
+    elsewhere.unlink()
+    # Whoever keeps heads for a time takes away the oldest; the newest vouch for all that is before them.
+    assert (keep(three, four, five, six), verify().list_limits()) == ([], [])
+    assert keep(one, two, three, four) == []
+    assert verify().list_limits() == [
+        "The newest head that was compared is that of batch 4, and there are 6: a tail that was cut off behind it"
+        " together with its batches cannot be seen."
+    ]
+
+
+@ON_SQLITE
 def test_a_head_that_was_made_without_the_key_is_none(heads: Path) -> None:
     seal_thirty()
     (file,) = heads.iterdir()
@@ -264,3 +299,7 @@ def test_the_command_names_what_it_finds_and_ends_with_its_code(heads: Path, dat
     table = run.invoke(cli.app, ["audit", "export", "--format", "csv", "--project", "bikes"]).output
     assert table.count("\n") == 21
     assert run.invoke(cli.app, ["audit", "export", "--project", "trains"]).output == ""
+    with transaction() as session:
+        by = select(AuditEvent.action, AuditEvent.project).where(AuditEvent.principal == "operator:cli")
+        told = Counter(session.exec(by).all())
+    assert told == {("trail verified", None): 3, ("trail exported", "bikes"): 1, ("trail exported", "trains"): 1}

@@ -15,11 +15,11 @@ from sqlalchemy.exc import ProgrammingError
 from sqlmodel import Session, col, select
 
 from app.domain import audit
-from app.domain.audit import keys, seals
+from app.domain.audit import keys, readings, seals
 from app.domain.audit.heads import make_line
 from app.store import audit_batches, audit_events, connection
 from app.store.audit_batches import AuditBatch
-from app.store.audit_events import AuditEvent, append
+from app.store.audit_events import AuditEvent, DatabaseReadOnly, append
 from app.store.database import engine, transaction
 from tests.store.sealed_trail import (
     KEY,
@@ -146,7 +146,15 @@ def test_the_rights_that_the_page_for_auditors_gives_are_enough_to_seal_and_not_
         ):
             with pytest.raises(ProgrammingError, match="permission denied"):
                 sql(tampering)
-        assert verify().is_sound
+        seen = verify()
+        assert seen.is_sound
+        readings.tell_verification(None, seen)
+        # An auditor's own role, or a standby: who may only read the database is told so, and may read all the same.
+        sql(f"ALTER ROLE {role} SET default_transaction_read_only = on")
+        connection.connect(owner.set(username=role).render_as_string(hide_password=False))
+        with pytest.raises(DatabaseReadOnly):
+            readings.tell_verification(None, seen)
+        assert verify().unsealed_events == 2
     finally:
         connection.connect(database)
         sql(f"DROP OWNED BY {role}", f"DROP ROLE {role}")

@@ -1,10 +1,12 @@
-"""Whether the heads that left the database are those that are in it: how a cut tail is found."""
+"""Whether the heads that left the database are those that are in it, each of them: how a cut tail is found."""
 
 from __future__ import annotations
 
+import itertools
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +23,57 @@ OPTIONAL_TEXTS = ("key_id", "signature")
 NUMBERS = ("batch", "first_event", "last_event")
 
 
+@dataclass
+class _Span:
+    """Heads of batches without a gap, and the events in them."""
+
+    first: int
+    last: int
+    first_event: int
+    last_event: int
+
+
 def compare(seen: Verification, places: Iterable[Path]) -> Iterator[Finding]:
-    """Every head in these files and folders that the database lacks or contradicts, and every one that was edited."""
+    """Every head in these files and folders that the database lacks or contradicts, or that was edited or taken out."""
+    spans: list[_Span] = []
     for place in places:
         heads = _read(seen, place)
-        while some := list(islice(heads, COMPARED_AT_ONCE)):
+        while some := list(itertools.islice(heads, COMPARED_AT_ONCE)):
             sound = [head for head in some if not isinstance(head, Finding)]
             yield from (head for head in some if isinstance(head, Finding))
             digests, last = store.find_digests({head["batch"] for head in sound})
             for head in sound:
                 seen.heads_compared += 1
+                _join(spans, head)
                 yield from _compare(head, digests.get(head["batch"]), last)
+    seen.newest_head = spans[-1].last if spans else 0
+    yield from itertools.starmap(_describe_gap, itertools.pairwise(spans))
+
+
+def _join(spans: list[_Span], head: dict[str, Any]) -> None:
+    """Have the spans, in order and apart as they are, take in a head; heads come in any order, and more than once."""
+    number = head["batch"]
+    place = bisect_left(spans, number - 1, key=lambda span: span.last)
+    if place == len(spans) or number < spans[place].first - 1:
+        spans.insert(place, _Span(number, number, head["first_event"], head["last_event"]))
+        return
+    span = spans[place]
+    if number < span.first:
+        span.first, span.first_event = number, head["first_event"]
+    elif number > span.last:
+        span.last, span.last_event = number, head["last_event"]
+        if place + 1 < len(spans) and spans[place + 1].first == number + 1:
+            behind = spans.pop(place + 1)
+            span.last, span.last_event = behind.last, behind.last_event
+
+
+def _describe_gap(before: _Span, behind: _Span) -> Finding:
+    first, last, events = before.last + 1, behind.first - 1, (before.last_event + 1, behind.first_event - 1)
+    which, is_it, it = f"The head of batch {first}", "is not among those around it", "it was"
+    if last > first:
+        which, is_it, it = f"The heads of batches {first} to {last}", "are not among those around them", "they were"
+    text = f"{which} with {describe_range(*events)} {is_it}: {it} taken out, or left elsewhere."
+    return Finding("head-removed", text, first, *events)
 
 
 def _compare(head: dict[str, Any], kept: str | None, last: int) -> Iterator[Finding]:

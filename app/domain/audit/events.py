@@ -8,10 +8,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from app.domain.access import Caller, check_admin, is_admin, list_projects
-from app.domain.audit import verification
-from app.domain.audit.findings import Verification
-from app.domain.audit.keys import list_trusted
+from app.domain.access import Caller, is_admin, list_projects
 from app.store import audit_events as store
 from app.store.audit_events import AuditEvent
 from app.store.pages import Page
@@ -53,12 +50,6 @@ def record_refusal(principal: str, action: str, code: str, projects: list[str], 
 def list_page(caller: Caller, equal: dict[str, Any], after: str | None, size: int) -> Page[AuditEvent]:
     """Newest first: the events of the caller's projects and its own, or every event for an admin."""
     return store.list_page(set(list_projects(caller)), caller.principal, is_admin(caller), equal, after, size)
-
-
-def verify(caller: Caller) -> Verification:
-    """Whether the trail is what was sealed, by the keys and the heads that are known here; for admins alone."""
-    check_admin(caller, "verify the audit trail")
-    return verification.verify(list_trusted(), None)
 
 
 def _make_id(*refusal: str | None) -> str:

@@ -20,16 +20,18 @@ COLUMNS = ("number", *heads.COVERED)
 FORMULA = tuple("=+-@＝＋－＠\t\r\n")
 
 
-def export(caller: Caller | None, file_format: str, equal: dict[str, Any], since: datetime | None) -> Iterator[str]:
+def export(
+    caller: Caller | None, file_format: str, project: str | None, since: datetime | None, until: datetime
+) -> Iterator[str]:
     """The text of the file in pieces, each read from the database when it is asked for; of all events without a caller.
 
-    The events are those of the caller's projects and its own, up to this moment. NDJSON has each event as its digest
-    covers it, with its `number`, so that it can be checked anywhere. In CSV, a text that a spreadsheet would take for a
-    formula has an apostrophe before it.
+    The events are those of the caller's projects and its own, of one `project` where it is given, before `until`.
+    NDJSON has each event as its digest covers it, with its `number`, so that it can be checked anywhere. In CSV, a text
+    that a spreadsheet would take for a formula has an apostrophe before it.
     """
     projects = None if caller is None or is_admin(caller) else set(list_projects(caller))
     principal = caller.principal if caller is not None else None
-    until, after = datetime.now(UTC), (max(since or BEGINNING, BEGINNING), "")
+    equal, after = {"project": project} if project is not None else {}, (max(since or BEGINNING, BEGINNING), "")
     if file_format == "csv":
         yield _table([COLUMNS])
     while after[0] < until and (events := store.list_oldest(projects, principal, equal, after, until, PAGE)):

@@ -31,6 +31,7 @@ class Verification:
     batches: int = 0
     signed_batches: int = 0
     heads_compared: int = 0
+    newest_head: int = 0
     unsealed_events: int = 0
     findings: list[Finding] = field(default_factory=list)
     complete: bool = True
@@ -57,6 +58,11 @@ class Verification:
             limits.append(
                 "No head outside the database was compared: a tail that was cut off together with its batches cannot"
                 " be seen."
+            )
+        elif self.last is not None and self.newest_head < self.last.number:
+            limits.append(
+                f"The newest head that was compared is that of batch {self.newest_head}, and there are"
+                f" {self.last.number}: a tail that was cut off behind it together with its batches cannot be seen."
             )
         if self.unsealed_events:
             limits.append(f"The newest {self.unsealed_events} event(s) are not sealed yet, and so not protected.")
