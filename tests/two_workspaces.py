@@ -27,6 +27,8 @@ ACME_SHARES = ["acme_forecasts", "acme_later", "acme_watched"]
 READERS = "account users"
 LOST_PARTNER = "aws:eu-west-2:77777777-8888-9999-aaaa-000000000000"
 FAR_PARTNER = "aws:eu-west-1:66666666-7777-8888-9999-000000000000"
+# Beside the models of one of the audiences for those who go behind Causeway's back.
+DECLARED_TABLE = "main.bikes.drift_declared"
 DEADLINE_SECONDS = 120
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
 SIGNING_KEY = (
@@ -174,8 +176,9 @@ class TwoWorkspaces:
             # For those who go behind Causeway's back.
             **{
                 f"drift_{name}": _to({"workspace": "prod"})
-                for name in ("gone", "wide", "empty", "ended", "hidden", "lost")
+                for name in ("gone", "empty", "ended", "hidden", "lost")
             },
+            "drift_wide": {**_to({"workspace": "prod"}), "tables": {"dev": [DECLARED_TABLE]}},
             "drift_far": _to({"workspace": "prod"}, {"sharing_identifier": FAR_PARTNER}),
             # For tests that leave an audience's share in disorder.
             **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(26)},

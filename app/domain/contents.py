@@ -32,6 +32,16 @@ def list_tables(project: str, workspace: str, audience: str) -> set[str]:
     return {table.lower() for table in audiences.get(project, audience).tables.get(workspace, [])}
 
 
+def list_put_in(project: str, workspace: str, audience: str) -> set[str]:
+    """The declared tables that an audience change put into the share, in lower case; others are still to come."""
+    place = {"project": project, "workspace": workspace, "audience": audience}
+    there = set[str]()
+    for change in store.list_all(AudienceChange, state="SUCCEEDED", **place):
+        there -= {str(table).lower() for table in change.outcome.get("tables_removed", [])}
+        there |= {str(table).lower() for table in change.outcome.get("tables_added", [])}
+    return there & list_tables(project, workspace, audience)
+
+
 def list_dropped(project: str, workspace: str, audience: str, objects: list[SharedObject]) -> list[str]:
     """The tables in the share that an audience change put there, and that nothing declares or needs any more."""
     place = {"project": project, "workspace": workspace, "audience": audience}

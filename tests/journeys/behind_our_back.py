@@ -18,8 +18,10 @@ from databricks.sdk.service.sharing import (
 from databricks.sdk.service.sharing import PermissionsChange as ShareChange
 
 from tests.journeys.drifting import Drift, names
+from tests.journeys.test_contents import make_dependent, make_needed
 from tests.sandbox.running import unique
-from tests.two_workspaces import FAR_PARTNER, TwoWorkspaces, make_version
+from tests.sandbox.sharing import make_table
+from tests.two_workspaces import DECLARED_TABLE, FAR_PARTNER, TwoWorkspaces, make_version
 
 SHAREABLE = "causeway_shareable"
 LISTS = "/(shares|recipients|schemas|catalogs|models|versions)$|/effective-permissions/"
@@ -36,6 +38,7 @@ class BehindOurBack:
         self.world, self.dev, self.prod = world, world.sandbox.client("dev"), world.sandbox.client("prod")
         self.control = world.grants["DEV_CONTROL_ID"]
         self.admin = self.dev.current_user.me().user_name
+        self.needed = make_needed(world)
         self.publications = self._publish()
         self.acceptances = self._accept()
         self.stranger, self.writer = unique("stranger"), world.sandbox.person("dev").name
@@ -99,8 +102,16 @@ class BehindOurBack:
         asked = {}
         for audience in AUDIENCES:
             model = self.world.model()
-            asked[audience] = self.world.publish(model, self.world.version(model), audience=f"drift_{audience}")
-        return {audience: self.world.record(one) for audience, one in asked.items()}
+            version, more = self.world.version(model), {}
+            if audience == "wide":
+                version, more = make_dependent(self.world, model, *self.needed), {"include_dependencies": True}
+            asked[audience] = self.world.publish(model, version, audience=f"drift_{audience}", **more)
+        published = {audience: self.world.record(one) for audience, one in asked.items()}
+        make_table(self.dev, DECLARED_TABLE)
+        self.world.sandbox.grant("dev", "TABLE", DECLARED_TABLE, self.control, "SELECT")
+        change = {"project": "bikes", "workspace": "dev", "audience": "drift_wide"}
+        self.world.record(self.world.post("audience-changes", change))
+        return published
 
     def _accept(self) -> dict[str, dict[str, Any]]:
         asked = {audience: self.world.accept(audience=f"drift_{audience}") for audience in ACCEPTED}
@@ -118,6 +129,8 @@ class BehindOurBack:
         self._update(self.share("empty"), SharedDataObjectUpdateAction.REMOVE, self.copy("empty"))
         make_version(self.world.sandbox, self.foreign)
         self._update(self.share("wide"), SharedDataObjectUpdateAction.ADD, self.foreign)
+        for name, kind in {DECLARED_TABLE: "TABLE", self.needed[0]: "TABLE", self.needed[1]: "FUNCTION"}.items():
+            self._update(self.share("wide"), SharedDataObjectUpdateAction.REMOVE, name, kind)
         admin.recipients.create(
             self.stranger, AuthenticationType.DATABRICKS, data_recipient_global_metastore_id=STRANGER
         )
@@ -168,6 +181,6 @@ class BehindOurBack:
     def recipient(self) -> str:
         return str(self.publications["wide"]["recipients"][0]["name"])
 
-    def _update(self, share: str, action: SharedDataObjectUpdateAction, model: str) -> None:
-        thing = SharedDataObject(name=model, data_object_type=SharedDataObjectDataObjectType.MODEL)
+    def _update(self, share: str, action: SharedDataObjectUpdateAction, name: str, kind: str = "MODEL") -> None:
+        thing = SharedDataObject(name=name, data_object_type=SharedDataObjectDataObjectType(kind))
         self.dev.shares.update(share, updates=[SharedDataObjectUpdate(action=action, data_object=thing)])

@@ -14,7 +14,7 @@ from app.store import connection
 from tests.journeys.behind_our_back import BehindOurBack
 from tests.journeys.drifting import Drift, of, reconcile, remedy
 from tests.service_process import wait_for_end
-from tests.two_workspaces import BOB, PARTNER, VIEWER, TwoWorkspaces, problem
+from tests.two_workspaces import BOB, DECLARED_TABLE, PARTNER, VIEWER, TwoWorkspaces, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 # Kind, audience in which it is made, severity, remedy (None: only people can heal it).
@@ -23,6 +23,9 @@ CASES = [
     ("share-foreign", "ended", "CRITICAL", None),
     ("share-hidden", "hidden", "HIGH", None),
     ("share-object-missing", "empty", "HIGH", "put-back"),
+    ("share-object-missing", "wide: what an audience change added", "HIGH", "put-back"),
+    ("share-object-missing", "wide: a table that a version needs", "HIGH", "put-back"),
+    ("share-object-missing", "wide: a function that a version needs", "HIGH", "put-back"),
     ("share-object-foreign", "wide", "CRITICAL", "put-back"),
     ("share-object-denied", "lost", "HIGH", None),
     ("model-hidden", "lost", "HIGH", None),
@@ -83,7 +86,11 @@ class Told:
             world.sandbox.call("prod", "DELETE", "/__sandbox/faults")
 
     def get(self, kind: str, audience: str) -> Drift:
+        declared, (table, function) = DECLARED_TABLE, self.behind.needed
         told = {
+            ("share-object-missing", "wide: what an audience change added"): declared,
+            ("share-object-missing", "wide: a table that a version needs"): table,
+            ("share-object-missing", "wide: a function that a version needs"): function,
             ("share-object-foreign", "wide"): self.behind.foreign,
             ("reader-unknown", "wide"): self.behind.stranger,
             ("writer-unknown", "wide"): self.behind.writer,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from app.domain import contents, ownership
 from app.domain.drifts import members
@@ -63,9 +64,12 @@ def _put_share_back(drift: Drift, _work: Work) -> None:
         shares.ensure_reader(place, share, reader)
 
 
-def _put_model_back(drift: Drift, _work: Work) -> None:
+def _put_object_back(drift: Drift, _work: Work) -> None:
     target = drift.target
-    shares.ensure_model(drift.workspace, target["share"], target["model"], shared_as=target["shared_as"])
+    if target["kind"] == MODEL:
+        shares.ensure_model(drift.workspace, target["share"], drift.object_name, shared_as=target["shared_as"])
+    else:
+        contents.ensure(drift.workspace, target["share"], target["kind"], drift.object_name)
 
 
 def _take_model_out(drift: Drift, _work: Work) -> None:
@@ -97,7 +101,7 @@ def find_gone(look: Look) -> Iterator[Finding]:
             target={
                 "comment": f"Made by Causeway for audience {one.audience} of project {look.project}.",
                 "models": {record.published_model: record.outcome["shared_as"] for record in publications},
-                "beside": [need for record in publications for need in record.outcome.get("needs", [])],
+                "beside": _list_beside(look, name, publications),
                 "readers": readers,
             },
         )
@@ -165,25 +169,20 @@ def find_denied(look: Look) -> Iterator[Finding]:
     "share-object-missing",
     HIGH,
     "shared object",
-    put_back=Remedy(
-        "Put the model into the share again, under the name that consumers know.", "publish", _put_model_back
-    ),
+    put_back=Remedy("Put it into the share again, under the name that consumers know.", "publish", _put_object_back),
 )
 def find_missing(look: Look) -> Iterator[Finding]:
-    """A model with promised versions is not in its share."""
+    """A model with promised versions is not in its share, or what a publication or an audience change put beside it."""
     for share, publications in iterate_own(look):
         held = {item.name.lower() for item in share.objects or []}
         for model, record in {one.published_model: one for one in publications}.items():
             if model.lower() not in held:
-                yield Finding(
-                    object_name=model,
-                    detail=share.name,
-                    wanted=f"{model} is in share {share.name} as {record.outcome['shared_as']}.",
-                    found="The share does not hold it.",
-                    record=("publication", record.id),
-                    marks=frozenset({f"model {model}"}),
-                    target={"share": share.name, "model": model, "shared_as": record.outcome["shared_as"]},
-                )
+                shared_as = record.outcome["shared_as"]
+                found = _finding_of_missing(share, model, f"as {shared_as}", kind=MODEL, shared_as=shared_as)
+                yield replace(found, record=("publication", record.id), marks=frozenset({f"model {model}"}))
+        for one in _list_beside(look, share.name, publications):
+            if one["name"].lower() not in held:
+                yield _finding_of_missing(share, one["name"], f"as a {one['kind']} beside models", kind=one["kind"])
 
 
 @drift(
@@ -206,6 +205,26 @@ def find_unexpected(look: Look) -> Iterator[Finding]:
                     target={"share": share.name, "model": item.name},
                     advice="Apply the remedy." if item.kind == MODEL else f"Have it removed from share {share.name}.",
                 )
+
+
+def _finding_of_missing(share: Share, name: str, how: str, **target: str) -> Finding:
+    return Finding(
+        object_name=name,
+        detail=share.name,
+        wanted=f"{name} is in share {share.name} {how}.",
+        found="The share does not hold it.",
+        marks=frozenset({f"share {share.name}"}),
+        target={"share": share.name, **target},
+    )
+
+
+def _list_beside(look: Look, share: str, publications: list[Publication]) -> list[dict[str, str]]:
+    """What lies in the share beside models as long as nobody takes it out: `kind` and `name` of each."""
+    audience = look.share_names.get(share)
+    tables = look.ask(contents.list_put_in, look.project, look.workspace, audience) if audience else set()
+    beside = [{"kind": "table", "name": table} for table in sorted(tables)]
+    beside += [need for record in publications for need in record.outcome.get("needs", [])]
+    return list({one["name"].lower(): one for one in beside}.values())
 
 
 def _belongs(look: Look, share: Share, publications: list[Publication], item: SharedObject) -> bool:
