@@ -176,7 +176,7 @@ class TwoWorkspaces:
             # For those who go behind Causeway's back.
             **{
                 f"drift_{name}": _to({"workspace": "prod"})
-                for name in ("gone", "empty", "ended", "hidden", "lost")
+                for name in ("gone", "empty", "ended", "hidden", "lost", "whole", "kept")
             },
             "drift_wide": {**_to({"workspace": "prod"}), "tables": {"dev": [DECLARED_TABLE]}},
             "drift_far": _to({"workspace": "prod"}, {"sharing_identifier": FAR_PARTNER}),

@@ -15,7 +15,7 @@ from app.domain import audit
 from app.domain.access import Caller
 from app.errors import PrincipalUnknown, Unauthenticated
 from app.store import api_keys as store
-from app.store.api_keys import ApiKey
+from app.store.api_keys import ApiKey as ApiKey
 
 CACHED_SECONDS = 2.0
 
@@ -47,6 +47,17 @@ def create(principal: str, projects: list[str] | None, days: int, created_by: st
 def list_keys() -> list[ApiKey]:
     """Every key, oldest first, without its secret, which nobody has."""
     return store.list_keys()
+
+
+def list_usable(project: str) -> list[ApiKey]:
+    """The keys that are not revoked of all who have a role in the project, ended ones too."""
+    roles = configuration.current().projects[project].roles
+    known = {principal for principals in roles.values() for principal in principals}
+    return [
+        key
+        for key in store.list_keys()
+        if key.revoked_at is None and key.principal in known and (key.projects is None or project in key.projects)
+    ]
 
 
 def revoke(key_id: str, revoked_by: str) -> bool:

@@ -77,8 +77,11 @@ def ensure_readers(publishing: Publishing, members: list[dict[str, Any]]) -> Non
         shares.ensure_reader(publishing.workspace, publishing.share, member["name"])
 
 
-def read_back(publishing: Publishing, version: int) -> None:
-    """A fresh look at all that was promised: the copy, its place in the share, and who reads it."""
+def read_back(publishing: Publishing, version: int) -> list[int]:
+    """A fresh look at all that was promised: the copy, its place in the share, and who reads it.
+
+    Answers the versions that come by this: the one, or of a model that is shared whole all that there are.
+    """
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
     share = shares.get_share(publishing.workspace, publishing.share)
     standing = stand(publishing, share, members)
@@ -91,6 +94,8 @@ def read_back(publishing: Publishing, version: int) -> None:
     if publishing.published_model not in shown or missing:
         action = f"sharing {publishing.published_model} in {publishing.share}"
         raise WrittenNotVisible(workspace=publishing.workspace, action=action)
+    there = models.iterate_versions(publishing.workspace, publishing.model) if publishing.is_whole else []
+    return sorted({version, *(one.version for one in there)})
 
 
 def take_back(publishing: Publishing, publication_id: str, version: int) -> None:

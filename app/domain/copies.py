@@ -7,6 +7,7 @@ from typing import Any
 
 from app.domain import model_signatures, proofs
 from app.domain.jobs import Job
+from app.domain.workflows import Work
 from app.errors import (
     CopyFailed,
     DigestMismatch,
@@ -79,6 +80,14 @@ def make_job(operation_id: str, request: dict[str, Any], about: str, scan: bool)
     )
 
 
+async def read_source(work: Work) -> dict[str, Any]:
+    """What stands in for the copy of a publish request that shares the model itself: the bytes that it has now."""
+    request = work.request
+    version = {"model": request["model"], "version": request["version"]}
+    (found,) = await proofs.read(work, request["workspace"], [version], list_files=True)
+    return {"mlflow": None, "requirements": [], "reused": False, **found}
+
+
 def make_comment(request: dict[str, Any], about: str = "") -> str:
     """What the copy says of itself to whoever sees it: what it is, and what there is to say `about` the version."""
     audience = f"audience {request['audience']} of project {request['project']}"
@@ -88,7 +97,8 @@ def make_comment(request: dict[str, Any], about: str = "") -> str:
 def prove(workspace: str, model: str, copy: dict[str, Any]) -> None:
     """Hold the job's result against itself and against the registry.
 
-    Raises `DigestMismatch` when the digest is not the manifest's, `ModelVersionNotReady` when the version is not READY.
+    Raises `DigestMismatch` when the digest is not the manifest's, also where nothing could be read, and
+    `ModelVersionNotReady` when the version is not READY.
     """
     digest = proofs.make_digest(copy["files"])
     if digest != copy["digest"]:

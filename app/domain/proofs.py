@@ -15,6 +15,8 @@ from app.errors import DigestMismatch, OperationProblem, SignatureInvalid, Verif
 
 # Ours: every byte is read, and some models have many gigabytes.
 TIMEOUT_SECONDS = 2 * 3600
+# Ours: every byte of many versions, one after the other.
+READING_SECONDS = 12 * 3600
 NAME = "verify"
 SHOWN = 5
 
@@ -100,6 +102,26 @@ async def verify(work: Work, held: Held) -> dict[str, Any]:
         return await jobs.run(work, job)
     except VerificationFailed as problem:
         raise await name_files(problem, held) from problem
+
+
+async def read(
+    work: Work, workspace: str, versions: list[dict[str, Any]], *, list_files: bool = False
+) -> list[dict[str, Any]]:
+    """What a job of control reads of each of the versions (`model`, `version`): its `digest`, and its `files` if asked.
+
+    The digest is None for one that is not there or that control does not see. Raises `VerificationFailed`.
+    """
+    job = Job(
+        name="digests",
+        workspace=workspace,
+        volume=configuration.current().workspaces[workspace].volume,
+        parameters={"versions": versions, "list_files": list_files},
+        run_as=None,
+        refused=VerificationFailed,
+        timeout_seconds=READING_SECONDS,
+    )
+    found: list[dict[str, Any]] = (await jobs.run(work, job))["versions"]
+    return found
 
 
 async def name_files(problem: OperationProblem, held: Held) -> OperationProblem:

@@ -18,8 +18,6 @@ from app.store.publications import Publication as Publication
 
 # What is the record's own, or of no use to it.
 OF_THE_COPY = {"model", "version", "digest", "removed"}
-# What a publication that shares the model itself says of its copy.
-NO_COPY: dict[str, Any] = {"digest": None, "files": [], "mlflow": None, "requirements": [], "reused": False}
 VET, SHARE = "hold the version to the policy", "ensure the share"
 
 
@@ -76,14 +74,13 @@ async def publish(work: Work) -> Outcome:
     vetted = await durable.step(VET, vetting.hold, publishing, work.principal, renewed=True)
     await durable.step(SHARE, audience_shares.ensure, publishing)
     await durable.step("compare the share with the audience", audience_shares.check, publishing, work.resource_id)
-    copy = NO_COPY | {"version": publishing.version} if publishing.is_whole else await _copy(work, publishing, vetted)
+    copy = await (copies.read_source(work) if publishing.is_whole else _copy(work, publishing, vetted))
     found = {name: value for name, value in copy.items() if name not in OF_THE_COPY}
     found |= {**vetted, "needs": publishing.needs, "signature": None}
     record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"], "outcome": found}
     try:
-        if not publishing.is_whole:
-            place = (publishing.workspace, publishing.published_model, publishing.shared_as)
-            found["signature"] = await durable.step("prove the copy", copies.vouch, *place, copy)
+        place = (publishing.workspace, publishing.published_model, publishing.shared_as)
+        found["signature"] = await durable.step("prove the copy", copies.vouch, *place, copy)
         found["shared_as"] = await durable.step(
             "ensure the model in the share", audience_shares.ensure_model, publishing
         )
@@ -93,7 +90,8 @@ async def publish(work: Work) -> Outcome:
             await durable.step("ensure SELECT for the recipients", audience_shares.ensure_readers, *wanted)
         if not publishing.is_whole:
             found["model_card"] = await durable.step("keep the model card", artifacts.keep, work.resource_id, record)
-        await durable.step("read it all back", audience_shares.read_back, publishing, copy["version"])
+        seen = (audience_shares.read_back, publishing, copy["version"])
+        found["versions"] = await durable.step("read it all back", *seen)
     except Problem as problem:
         raise await _taken_back(work, publishing, copy["version"], problem) from problem
     return Outcome(record, details={name: copy[name] for name in ("digest", "mlflow")})

@@ -12,15 +12,13 @@ from typing import Any
 import structlog
 
 from app import configuration, durable
-from app.configuration import RETIRING
-from app.domain import access, audit, jobs, operations, records
+from app.domain import access, audit, operations, proofs, records
 from app.domain.access import Caller, check
-from app.domain.drifts import KINDS, Finding, Kind, Look, Promises, promised
+from app.domain.drifts import KINDS, Finding, Kind, Look, Promises, list_active, promised
 from app.domain.drifts.kinds import make_id
-from app.domain.jobs import Job
 from app.domain.operations import Key, Operation, start
 from app.domain.workflows import Outcome, Work, register
-from app.errors import Problem, VerificationFailed, WorkspaceNotFound
+from app.errors import Problem, WorkspaceNotFound
 from app.store import drifts as store
 from app.store.drifts import Drift
 from app.store.reconciliations import Reconciliation as Reconciliation
@@ -30,8 +28,6 @@ ACTION = "reconcile"
 # Whose the scheduled ones are: no person and no service account can have this name.
 CAUSEWAY = Caller("causeway")
 KNOWN, PARTIAL, UNKNOWN = "KNOWN", "PARTIAL", "UNKNOWN"
-# Ours: every byte of every copy is read, one after the other.
-READING_SECONDS = 12 * 3600
 Digests = list[dict[str, Any]]
 """`{model, version, digest}`; the digest is None where there is no such version."""
 log = structlog.get_logger(__name__)
@@ -50,7 +46,7 @@ def begin(caller: Caller, key: Key, project: str, workspace: str | None, *, deep
     check(caller, ACTION, project)
     if workspace is not None and workspace not in access.list_places(project):
         raise WorkspaceNotFound(workspace=workspace)
-    return _start(caller, key, project, [workspace] if workspace is not None else _list_active(project), deep=deep)
+    return _start(caller, key, project, [workspace] if workspace is not None else list_active(project), deep=deep)
 
 
 def begin_due(every_seconds: float) -> None:
@@ -58,14 +54,14 @@ def begin_due(every_seconds: float) -> None:
 
     A turn is a stretch of time, and its operation's id is made of project and turn: of many workers one starts it.
     """
-    for project in filter(_list_active, configuration.current().projects):
+    for project in filter(list_active, configuration.current().projects):
         # Not all at once: each project's turns begin at a moment of its own.
         offset = zlib.crc32(project.encode()) % max(1, round(every_seconds))
         turn = {"project": project, "turn": int((time.time() + offset) // every_seconds)}
         key = operations.make_key(CAUSEWAY, "POST", "/v1/reconciliations", f"{project}/{turn['turn']}", turn)
         try:
             if operations.find_replay(key) is None:
-                _start(CAUSEWAY, key, project, _list_active(project))
+                _start(CAUSEWAY, key, project, list_active(project))
         except Problem as problem:
             log.warning("a scheduled reconciliation did not start", project=project, reason=problem.detail)
 
@@ -106,10 +102,10 @@ def compare(work: Work, workspace: str, digests: Digests | None) -> dict[str, An
     read = None if digests is None else {(one["model"], one["version"]): one["digest"] for one in digests}
     look = Look(work.project, workspace, before, read)
     kinds = [kind for kind in KINDS.values() if read is not None or not kind.needs_bytes]
-    found = []
-    if not before.is_empty or look.may_publish:
+    is_used = look.may_publish or not before.is_empty
+    if is_used:
         look.ask(identities.get_self, workspace)
-        found = [(kind, finding) for kind in kinds for finding in kind.find(look)]
+    found = [(kind, finding) for kind in kinds if is_used or kind.asks_nobody for finding in kind.find(look)]
     moved = _list_moved(before, promised(work.project, workspace))
     rows = [_row(work, workspace, looked_at, *one) for one in found if not moved & one[1].marks]
     undecided = {make_id(work.project, workspace, kind.code, one) for kind, one in found if moved & one.marks}
@@ -122,28 +118,18 @@ def compare(work: Work, workspace: str, digests: Digests | None) -> dict[str, An
 
 
 async def _read_bytes(work: Work, workspace: str) -> tuple[Digests | None, dict[str, Any] | None]:
-    """What a job of control reads of the project's vetted copies there, or the problem that kept it from that."""
+    """What a job of control reads of all copies that are promised there, or the problem that kept it from that."""
     try:
         versions = await durable.step("list the copies to read", _list_copies, work.project, workspace)
         if not versions:
             return [], None
-        job = Job(
-            name="digests",
-            workspace=workspace,
-            volume=configuration.current().workspaces[workspace].volume,
-            parameters={"versions": versions},
-            run_as=None,
-            refused=VerificationFailed,
-            timeout_seconds=READING_SECONDS,
-        )
-        return (await jobs.run(work, job))["versions"], None
+        return await proofs.read(work, workspace, versions), None
     except Problem as problem:
         return None, problem.as_dict()
 
 
 def _list_copies(project: str, workspace: str) -> Digests:
-    found = {(one.published_model, one.published_version) for one in promised(project, workspace).copied}
-    return [{"model": model, "version": version} for model, version in sorted(found)]
+    return [{"model": model, "version": version} for model, version in sorted(promised(project, workspace).held)]
 
 
 def _start(caller: Caller, key: Key, project: str, workspaces: list[str], *, deep: bool = False) -> Operation:
@@ -156,11 +142,6 @@ def _start(caller: Caller, key: Key, project: str, workspaces: list[str], *, dee
     )
     request = {"workspaces": workspaces, "deep": deep}
     return start(reconcile, key, caller, project, request, record, workspaces=workspaces)
-
-
-def _list_active(project: str) -> list[str]:
-    known = configuration.current().workspaces
-    return [one for one in access.list_places(project) if one in known and known[one].state != RETIRING]
 
 
 def _list_moved(before: Promises, after: Promises) -> frozenset[str]:

@@ -169,9 +169,9 @@ def get_signature(publication_id: str, caller: CurrentCaller) -> PublicationSign
 
 
 def _published(caller: Caller, publication_id: str) -> Publication:
-    """The publication, once it has its copy; also when it was withdrawn."""
+    """The publication, once it has its copy; also when it was withdrawn. A model that is shared whole has none."""
     record = records.get(caller, Publication, publication_id)
-    if record.digest is None:
+    if record.digest is None or record.is_whole_model:
         raise RecordNotActive(id=record.id, state=record.state, needed="ACTIVE")
     return record
 

@@ -92,7 +92,7 @@ class PublicationMode(StrEnum):
     """What the audience is to see.
 
     `vetted-copy`: a copy of one version, and nothing else. `whole-model`: what the platform itself does: the model with
-    every version that it has and will have. Nothing is copied or proved, and `version` is but where one begins.
+    every version that it has and will have. Nothing is copied; the bytes that `version` has then are what is promised.
     """
 
     VETTED_COPY = "vetted-copy"
@@ -190,7 +190,7 @@ class PublicationBody(Answer):
     """SHA-256 over the manifest of all files; it follows the model. Null until the copy is there."""
     audience: str
     mode: str
-    """`vetted-copy` or `whole-model`; of the latter nothing is copied, so that digest and files stay empty."""
+    """`vetted-copy` or `whole-model`; of the latter nothing is copied, and digest and files are the source's own."""
     share: str
     shared_as: str | None
     """The `schema.model` by which consumers see it in their catalog; null until it is in the share."""

@@ -1,6 +1,7 @@
 """The digests job: which bytes do model versions have now? Every file of each is read, nothing is loaded.
 
-Started by the service as `causeway-digests --folder=…` when drift is looked for byte by byte; runs as control.
+Started by the service as `causeway-digests --folder=…` when drift is looked for byte by byte, and when a model is
+shared whole; runs as control.
 """
 
 import tempfile
@@ -12,6 +13,7 @@ from databricks.sdk import WorkspaceClient
 from mlflow.exceptions import MlflowException
 
 from causeway_jobs import folders, manifest
+from causeway_jobs.manifest import File
 
 
 def main() -> None:
@@ -22,14 +24,20 @@ def main() -> None:
 def read(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, Any]:
     """The digest of each of the `versions` in `parameters.json`, None for one that this identity does not see.
 
-    Safe to repeat: it changes nothing. One version at a time is on the disk.
+    With `list_files` the manifest of each as well, empty for such a one. Safe to repeat: it changes nothing. One
+    version at a time is on the disk.
     """
     mlflow.set_tracking_uri("databricks")
     mlflow.set_registry_uri("databricks-uc")
-    return {"versions": [{**one, "digest": _read(one["model"], str(one["version"]))} for one in parameters["versions"]]}
+    found = []
+    for one in parameters["versions"]:
+        files = _read(one["model"], str(one["version"]))
+        told = {"files": files or []} if parameters.get("list_files") else {}
+        found.append({**one, "digest": None if files is None else manifest.digest(files), **told})
+    return {"versions": found}
 
 
-def _read(model: str, version: str) -> str | None:
+def _read(model: str, version: str) -> list[File] | None:
     try:
         if manifest.find_version(model, version) is None:
             return None
@@ -38,6 +46,6 @@ def _read(model: str, version: str) -> str | None:
             raise
         return None
     with tempfile.TemporaryDirectory() as folder:
-        digest = manifest.digest(manifest.download(model, version, Path(folder)))
-    folders.progress(f"{model} version {version}: {digest}")
-    return digest
+        files = manifest.download(model, version, Path(folder))
+    folders.progress(f"{model} version {version}: {manifest.digest(files)}")
+    return files

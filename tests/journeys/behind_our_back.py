@@ -26,8 +26,13 @@ from tests.two_workspaces import DECLARED_TABLE, FAR_PARTNER, TwoWorkspaces, mak
 SHAREABLE = "causeway_shareable"
 LISTS = "/(shares|recipients|schemas|catalogs|models|versions)$|/effective-permissions/"
 KEYS = {"acceptances": "catalog", "deployments": "endpoint"}
-AUDIENCES = ("gone", "wide", "empty", "ended", "hidden", "lost", "far")
-ACCEPTED = ("wide", "empty", "ended", "hidden", "lost")
+AUDIENCES = ("gone", "wide", "empty", "ended", "hidden", "lost", "far", "whole", "kept")
+# Of these two versions each.
+TWICE = {"whole": {"mode": "whole-model", "on_conflict": "queue"}, "kept": dict[str, str]()}
+ACCEPTED: dict[str, dict[str, Any]] = {
+    **{name: {} for name in ("wide", "empty", "ended", "hidden", "lost")},
+    "kept": {"copy": True},
+}
 STRANGER = "aws:us-east-1:12121212-3434-5656-7878-909090909090"
 
 
@@ -85,8 +90,11 @@ class BehindOurBack:
         models = [one for place in places for one in self.dev.registered_models.list(**place)]
         active = {kind: self._list_active(kind) for kind in ("acceptances", "deployments")}
         catalogs, endpoints = ({one[key] for one in active[kind]} for kind, key in KEYS.items())
-        dev = 5 + 2 * len(shared) + 5 * len(schemas) + len(models)
-        prod = 2 + (1 + len(catalogs)) + (1 + len(endpoints) if endpoints else 0)
+        owned = {copy["owned"]["model"] for one in active["acceptances"] for copy in one["copies"]}
+        published = self.world.alice.get("/v1/publications?project=bikes&state=ACTIVE&page_size=200").json()["items"]
+        whole = {one["source"]["model"] for one in published if one["mode"] == "whole-model"}
+        dev = 5 + 2 * len(shared) + 5 * len(schemas) + len(models) + len(whole)
+        prod = 2 + (1 + len(catalogs)) + len(owned) + (1 + len(endpoints) if endpoints else 0)
         return {"dev": (made["dev"], dev), "prod": (made["prod"], prod)}
 
     def _list_active(self, kind: str) -> list[dict[str, Any]]:
@@ -102,10 +110,14 @@ class BehindOurBack:
         asked = {}
         for audience in AUDIENCES:
             model = self.world.model()
-            version, more = self.world.version(model), {}
+            version, more = self.world.version(model), dict[str, Any]()
             if audience == "wide":
                 version, more = make_dependent(self.world, model, *self.needed), {"include_dependencies": True}
-            asked[audience] = self.world.publish(model, version, audience=f"drift_{audience}", **more)
+            versions = [version, *([self.world.version(model)] if audience in TWICE else [])]
+            more |= TWICE.get(audience, {})
+            for number in versions:
+                name = audience if number == version else f"{audience} {number}"
+                asked[name] = self.world.publish(model, number, audience=f"drift_{audience}", **more)
         published = {audience: self.world.record(one) for audience, one in asked.items()}
         make_table(self.dev, DECLARED_TABLE)
         self.world.sandbox.grant("dev", "TABLE", DECLARED_TABLE, self.control, "SELECT")
@@ -114,7 +126,7 @@ class BehindOurBack:
         return published
 
     def _accept(self) -> dict[str, dict[str, Any]]:
-        asked = {audience: self.world.accept(audience=f"drift_{audience}") for audience in ACCEPTED}
+        asked = {name: self.world.accept(audience=f"drift_{name}", **more) for name, more in ACCEPTED.items()}
         return {audience: self.world.record(one) for audience, one in asked.items()}
 
     def _change_shares(self) -> None:
@@ -147,13 +159,20 @@ class BehindOurBack:
         for audience in ("far", "ended"):
             self.dev.model_versions.delete(self.copy(audience), self.publications[audience]["published"]["version"])
         make_version(self.world.sandbox, self.copy("wide"))
-        self._turn_a_byte(self.publications["empty"])
+        self._turn_a_byte(self.publications["empty"], beside=1)
+        self._turn_a_byte(self.publications["whole"], beside=0)
+        self.dev.model_versions.delete(self.copy("whole"), 2)
+        make_version(self.world.sandbox, self.copy("whole"))
         schema = self.copy("wide").rpartition(".")[0]
         self.world.sandbox.grant("dev", "schema", schema, self.writer, "CREATE_MODEL")
         self.dev.registered_models.update(self.copy("lost"), owner=self.admin)
         self._grant(SHAREABLE, self.control, remove=[Privilege.EXECUTE])
 
     def _change_catalogs(self) -> None:
+        self.prod.model_versions.delete(self.owned, 1)
+        # Of two that were copied at once, either may have come first.
+        twice = (self.publications["kept"], self.publications["kept 2"])
+        self._turn_a_byte(next(one for one in twice if one["published"]["version"] == 2), beside=2)
         for audience in ("wide", "ended", "hidden"):
             self.prod.catalogs.delete(self.share(audience), force=True)
         self.prod.catalogs.create(self.share("hidden"))
@@ -165,14 +184,19 @@ class BehindOurBack:
         self.prod.grants.update("catalog", self.share("empty"), changes=[change])
         self.prod.catalogs.update(self.share("lost"), owner=self.world.sandbox.person("prod").name)
 
-    def _turn_a_byte(self, publication: dict[str, Any]) -> None:
-        """In the copy, as nobody can over the API; the source came first."""
+    def _turn_a_byte(self, publication: dict[str, Any], *, beside: int) -> None:
+        """In the last copy, as nobody can over the API; so many others of the same bytes came first."""
         (promised,) = [one["sha256"] for one in publication["files"] if one["path"] == "model.bin"]
         files = (self.world.sandbox.folder / "files").glob("*/models/*/*/model.bin")
         same = [path for path in files if hashlib.sha256(path.read_bytes()).hexdigest() == promised]
         copy = max(same, key=lambda path: path.stat().st_ctime)
-        assert len(same) == 2
+        assert len(same) == beside + 1
         copy.write_bytes(copy.read_bytes()[::-1])
+
+    @property
+    def owned(self) -> str:
+        """The model that prod keeps copies in."""
+        return str(self.acceptances["kept"]["copies"][0]["owned"]["model"])
 
     def _grant(self, catalog: str, principal: str, **change: list[Privilege]) -> None:
         self.dev.grants.update("catalog", catalog, changes=[PermissionsChange(principal=principal, **change)])

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,15 @@ import pytest
 import yaml
 
 from app import configuration
-from app.domain.drifts import KINDS, Look, promised
-from app.store import connection
+from app.domain import audit
+from app.domain.drifts import KINDS, Look, list_active, promised
+from app.store import api_keys, connection
+from app.store.api_keys import ApiKey
 from tests.journeys.behind_our_back import BehindOurBack
 from tests.journeys.drifting import Drift, of, reconcile, remedy
+from tests.sandbox.running import unique
 from tests.service_process import wait_for_end
-from tests.two_workspaces import BOB, DECLARED_TABLE, PARTNER, VIEWER, TwoWorkspaces, problem
+from tests.two_workspaces import ADA, BOB, DECLARED_TABLE, PARTNER, VIEWER, TwoWorkspaces, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 # Kind, audience in which it is made, severity, remedy (None: only people can heal it).
@@ -37,12 +42,20 @@ CASES = [
     ("digest-changed", "empty", "CRITICAL", "put-back"),
     ("version-gone", "far", "HIGH", "put-back"),
     ("version-gone", "ended", "HIGH", "accept"),
+    ("version-unvetted", "whole", "CRITICAL", "accept"),
+    ("version-gone", "whole", "HIGH", "accept"),
+    ("digest-changed", "whole", "CRITICAL", "accept"),
+    ("copy-gone", "kept", "HIGH", "put-back"),
+    ("copy-changed", "kept", "CRITICAL", "accept"),
     ("catalog-gone", "wide", "HIGH", "put-back"),
     ("catalog-gone", "ended", "HIGH", "accept"),
     ("catalog-replaced", "hidden", "CRITICAL", "accept"),
     ("catalog-users-lost", "empty", "HIGH", "put-back"),
     ("catalog-owner-changed", "lost", "HIGH", None),
 ]
+# Found where the bytes are read; and what is healed by publishing or accepting again.
+DEEP = {"digest-changed", "copy-changed"}
+SLOW = {*DEEP, "version-gone", "copy-gone", "catalog-gone"}
 
 
 class Told:
@@ -56,14 +69,15 @@ class Told:
         behind.change_everything()
         self.found = [one for one in reconcile(world, "dev", "prod") if behind.is_ours(one)]
         self.again = [one for one in reconcile(world, "dev", deep=True) if behind.is_ours(one)]
-        self.found += [one for one in self.again if one["kind"] == "digest-changed"]
+        deep = [*self.again, *(one for one in reconcile(world, "prod", deep=True) if behind.is_ours(one))]
+        self.found += [one for one in deep if one["kind"] in DEEP]
         self.silent = self._ask_in_vain()
         self.still_open = world.alice.get("/v1/drifts", params={"workspace": "prod", "state": "OPEN"}).json()["items"]
         # What is published or accepted again needs the share and its recipients first.
-        quick = [case for case in CASES if case[0] not in {"version-gone", "digest-changed", "catalog-gone"}]
+        quick = [case for case in CASES if case[0] not in SLOW]
         self.ended = {**self._remedy(quick), **self._remedy([case for case in CASES if case not in quick])}
         behind.heal_by_hand()
-        looked = [*reconcile(world, "dev", deep=True), *reconcile(world, "prod")]
+        looked = reconcile(world, "dev", "prod", deep=True)
         self.left = [one for one in looked if behind.is_ours(one)]
 
     def _remedy(self, cases: list[tuple[str, str, str, str | None]]) -> dict[str, Any]:
@@ -146,7 +160,7 @@ def test_the_same_difference_is_the_same_drift_and_known_since_the_first_time(to
 
     assert {one["id"] for one in told.again} == set(first)
     for one in told.again:
-        if one["kind"] == "digest-changed":
+        if one["kind"] in DEEP:
             continue
         assert one["known_since"] == first[one["id"]]["known_since"]
         assert one["reconciliation_id"] != first[one["id"]]["reconciliation_id"]
@@ -196,8 +210,10 @@ def test_who_only_looks_remedies_nothing_and_only_what_is_offered_is_done(told: 
     problem(world.post(f"drifts/{wide['id']}/remedies", {"remedy": "pray"}), 422, "request-invalid")
 
 
-def test_the_configuration_decides_who_is_to_read(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    world, share = told.behind.world, told.behind.share("wide")
+@pytest.fixture
+def looking(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Look]:
+    """A look at dev by this process, after the configuration has dropped one and declared another to read `wide`."""
+    world = told.behind.world
     for name, secret in world.secrets.items():
         monkeypatch.setenv(name, secret)
     configured = world.make_configuration()
@@ -205,14 +221,41 @@ def test_the_configuration_decides_who_is_to_read(told: Told, tmp_path: Path, mo
     (tmp_path / "causeway.yaml").write_text(yaml.safe_dump(configured))
     configuration.use(tmp_path / "causeway.yaml")
     connection.connect(world.service.database_url)
-    try:
-        look = Look("bikes", "dev", promised("bikes", "dev"))
-        dropped, pending = (list(KINDS[kind].find(look)) for kind in ("reader-dropped", "reader-pending"))
-    finally:
-        connection.disconnect()
+    yield Look("bikes", "dev", promised("bikes", "dev"))
+    connection.disconnect()
+
+
+def test_the_configuration_decides_who_is_to_read(told: Told, looking: Look) -> None:
+    share = told.behind.share("wide")
+
+    dropped, pending = (list(KINDS[kind].find(looking)) for kind in ("reader-dropped", "reader-pending"))
 
     assert [one.object_name for one in dropped if share in one.wanted] == [told.behind.recipient]
     assert [one.object_name for one in pending if share in one.wanted] == [PARTNER]
+
+
+def test_the_last_key_of_somebody_is_told_in_one_workspace_before_it_ends(looking: Look) -> None:
+    """A short one is meant to end, and who has another key does not miss it."""
+
+    def make(principal: str, made_days_ago: int, ends_in_days: int, projects: list[str] | None = None) -> str:
+        now = datetime.now(UTC)
+        made, ends = now - timedelta(days=made_days_ago), now + timedelta(days=ends_in_days)
+        key = ApiKey(id=unique("k"), principal=principal, secret_sha256="", created_at=made, expires_at=ends)
+        key.projects = projects
+        api_keys.insert(key, audit.event("operator:cli", "key created", None, key.id))
+        return key.id
+
+    last = make(ADA, 80, 10)
+    make(VIEWER, 1, 10, ["bikes"])
+    make(ADA, 80, 300, ["trains"])
+    everywhere = [replace(looking, workspace=place, _answers={}) for place in list_active("bikes")]
+    found = [one for look in everywhere for one in KINDS["key-ends"].find(look)]
+    later = make(ADA, 0, 90)
+    then = list(KINDS["key-ends"].find(everywhere[0]))
+    fresh = list(KINDS["key-ends"].find(replace(looking, _answers={})))
+
+    assert [(one.object_name, last in one.found) for one in found] == [(ADA, True)]
+    assert (then, fresh, later in found[0].found) == (found, [], False)
 
 
 def test_a_promise_that_was_accepted_as_broken_says_why(told: Told) -> None:

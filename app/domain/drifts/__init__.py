@@ -7,6 +7,7 @@ from app.domain.drifts import catalogs as catalogs
 from app.domain.drifts import copies as copies
 from app.domain.drifts import credentials as credentials
 from app.domain.drifts import endpoints as endpoints
+from app.domain.drifts import owned_copies as owned_copies
 from app.domain.drifts import readers as readers
 from app.domain.drifts import shares as shares
 from app.domain.drifts.kinds import ACCEPT as ACCEPT
@@ -17,5 +18,6 @@ from app.domain.drifts.kinds import Kind as Kind
 from app.domain.drifts.kinds import Remedy as Remedy
 from app.domain.drifts.looks import Look as Look
 from app.domain.drifts.looks import Promises as Promises
+from app.domain.drifts.looks import list_active as list_active
 from app.domain.drifts.looks import promised as promised
 from app.store.drifts import Drift as Drift

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from app.domain import acceptances, catalog_users
 from app.domain.access import Caller
 from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, Finding, PlainChanges, Remedy, drift
-from app.domain.drifts.looks import Look
+from app.domain.drifts.looks import Look, mark
 from app.domain.operations import QUEUE, Key, Operation
 from app.domain.workflows import Work
 from app.errors import WorkspaceRefused
@@ -18,8 +18,10 @@ from app.workspaces import catalogs, grants
 from app.workspaces.catalogs import Catalog
 
 
-def _accept_again(caller: Caller, key: Key, drift: Drift) -> Operation:
+def accept_again(caller: Caller, key: Key, drift: Drift) -> Operation:
+    """Accept the share of the drift's acceptance again, into the same catalog and for the same users."""
     one = store.get(Acceptance, str(drift.record_id))
+    copies = one.outcome.get("copies", [])
     request = acceptances.Request(
         project=one.project,
         workspace=one.workspace,
@@ -30,8 +32,27 @@ def _accept_again(caller: Caller, key: Key, drift: Drift) -> Operation:
         catalog=one.catalog,
         readers=one.readers,
         visible_within_seconds=acceptances.VISIBLE_SECONDS,
+        keeps_copy=bool(copies),
+        copy_to=copies[0]["owned"]["model"].rpartition(".")[0] if copies else None,
     )
     return acceptances.begin(caller, key, request, None, QUEUE)
+
+
+def hand_over(drift: Drift, work: Work) -> PlainChanges:
+    """The acceptance is over; the one that took its place takes back what it granted, and lists its other copies."""
+    old = store.get(Acceptance, str(drift.record_id))
+    place = {"project": old.project, "workspace": old.workspace, "catalog": old.catalog, "state": "ACTIVE"}
+    new = [one for one in store.list_all(Acceptance, **place) if one.id != old.id][-1]
+    again = [copy["source"] for copy in new.outcome["copies"]]
+    kept = [
+        copy
+        for copy in old.outcome.get("copies", [])
+        if copy["source"] not in again and copy["owned"] != drift.target.get("owned")
+    ]
+    users = sorted({*old.granted, *new.granted})
+    granted = {user: sorted({*old.granted.get(user, []), *new.granted.get(user, [])}) for user in users}
+    outcome = {**new.outcome, "copies": [*new.outcome["copies"], *kept]}
+    return [*_end_acceptance(drift, work), (Acceptance.kind, new.id, {"granted": granted, "outcome": outcome})]
 
 
 def _end_acceptance(drift: Drift, _work: Work) -> PlainChanges:
@@ -53,8 +74,8 @@ def _let_in_again(drift: Drift, _work: Work) -> None:
         "Accept the share again: the catalog is made and its users are let in. "
         "The acceptance that lost its catalog ends as GIVEN_BACK.",
         "accept",
-        _end_acceptance,
-        _accept_again,
+        hand_over,
+        accept_again,
     ),
     accept=Remedy(
         "Take it for given back: the acceptance ends as GIVEN_BACK, with this as its cause.",
@@ -72,7 +93,7 @@ def find_gone(look: Look) -> Iterator[Finding]:
                 wanted=f"A catalog made from share {one.share}.",
                 found="There is no catalog of this name.",
                 record=("acceptance", one.id),
-                marks=_marks(one),
+                marks=mark(one),
             )
 
 
@@ -96,7 +117,7 @@ def find_replaced(look: Look) -> Iterator[Finding]:
                 wanted=f"A catalog made from share {one.share} of {one.outcome['provider']}.",
                 found=f"{found.owner} owns a catalog of this name that is made from {source}.",
                 record=("acceptance", one.id),
-                marks=_marks(one),
+                marks=mark(one),
                 advice="Have that catalog renamed or dropped and put back what was there, or accept that it is over.",
             )
 
@@ -116,7 +137,7 @@ def find_lost(look: Look) -> Iterator[Finding]:
                 found=f"{owner} owns it. Causeway can let nobody in any more, and endpoints that serve from it stop at "
                 f"their next update when {look.control}, who created them, loses EXECUTE.",
                 record=("acceptance", one.id),
-                marks=_marks(one),
+                marks=mark(one),
                 advice=f"Have catalog {one.catalog} given back to {look.control}.",
             )
 
@@ -147,7 +168,7 @@ def find_lost_users(look: Look) -> Iterator[Finding]:
                 wanted=f"{', '.join(users)} may use the catalog: {', '.join(catalog_users.PRIVILEGES)}.",
                 found=f"{told}.",
                 record=("acceptance", one.id),
-                marks=_marks(one),
+                marks=mark(one),
                 target={"users": sorted(lacking)},
             )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.domain import copies, publication_requests, publications, shareable_catalogs
+from app.domain import contents, copies, publication_requests, publications, shareable_catalogs
 from app.domain.access import Caller
-from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, Finding, PlainChanges, Remedy, drift
+from app.domain.drifts.kinds import ACCEPT, CRITICAL, HIGH, JUDGE, PUT_BACK, Finding, PlainChanges, Remedy, drift
 from app.domain.drifts.looks import Look
 from app.domain.operations import QUEUE, Key, Operation
 from app.domain.workflows import Work
@@ -21,15 +21,35 @@ from app.workspaces.models import ModelVersion
 WITHDRAWN = "WITHDRAWN"
 
 
+def list_versions(look: Look, model: str) -> list[ModelVersion]:
+    """The model's versions, none where there is no such model; raises `WorkspaceRefused` where it is hidden from us."""
+    return look.ask(_read_versions, look.workspace, model)
+
+
+def is_hidden(look: Look, model: str) -> bool:
+    """Whether the workspace refuses the model to Causeway."""
+    try:
+        list_versions(look, model)
+    except WorkspaceRefused:
+        return True
+    return False
+
+
 def _publish_again(caller: Caller, key: Key, drift: Drift) -> Operation:
+    """The version that was published, or the one that the finding is about, in the same way for the same audience."""
     one = store.get(Publication, str(drift.record_id))
-    publishing = publication_requests.make(caller, one.project, one.workspace, one.model, one.version, one.audience)
+    version = drift.target.get("version", one.version)
+    place = (one.project, one.workspace, one.model, version, one.audience)
+    publishing = publication_requests.make(caller, *place, whole=one.is_whole_model)
     return publications.begin(caller, key, publishing, None, QUEUE)
 
 
 def _end_publication(drift: Drift, _work: Work) -> PlainChanges:
-    """The promise is over; who asks reads why."""
+    """The promise is over, and what rested on it alone leaves the share; who asks reads why."""
     one = store.get(Publication, str(drift.record_id))
+    if one.is_whole_model:
+        contents.remove_whole(one.workspace, one.share, one.model, leaving=[one.id])
+    contents.clear([one.id])
     cause = {"ended_by": {"drift": drift.id, "cause": drift.found}}
     return [(Publication.kind, one.id, {"state": WITHDRAWN, "outcome": {**one.outcome, **cause}})]
 
@@ -63,18 +83,16 @@ def _revoke(drift: Drift, _work: Work) -> None:
     ),
 )
 def find_gone(look: Look) -> Iterator[Finding]:
-    """The copy that a publication promises was deleted: its consumers have lost it."""
-    for one in look.promises.copied:
-        if _is_hidden(look, one.published_model):
+    """The version that a publication promises was deleted: its consumers have lost it."""
+    for one in look.promises.publications:
+        if is_hidden(look, one.published_model):
             continue
-        if one.published_version not in {found.version for found in _list_versions(look, one.published_model)}:
+        if one.published_version not in {found.version for found in list_versions(look, one.published_model)}:
             yield Finding(
-                object_name=f"{one.published_model} version {one.published_version}",
-                detail=one.id,
-                wanted=f"The vetted copy of {one.model} version {one.version}, digest {one.digest}.",
+                **_tell(one),
                 found="There is no such version.",
-                record=("publication", one.id),
-                marks=frozenset({one.id, f"model {one.published_model}"}),
+                # The source itself is gone: nothing is left to publish again.
+                remedies=frozenset({ACCEPT}) if one.is_whole_model else None,
             )
 
 
@@ -85,17 +103,23 @@ def find_gone(look: Look) -> Iterator[Finding]:
     put_back=Remedy(
         "Delete the version for good; nobody who reads the share sees it any more.", JUDGE, _delete_version
     ),
+    accept=Remedy(
+        "Publish the version of a model that is shared whole, too: with its digest and signature, as it is now.",
+        "publish",
+        begin=_publish_again,
+    ),
 )
 def find_unvetted(look: Look) -> Iterator[Finding]:
     """A version without a publication, where every version is seen by an audience: nothing is worse.
 
     Causeway's own copies come before their publications: those that an operation is making are no drift. Nobody
-    else's are excused by that.
+    else's are excused by that. A model that is shared whole shows each version that somebody makes of it later.
     """
+    yield from _find_later(look)
     vetted = {(one.published_model, one.published_version) for one in look.promises.publications}
     for schema in _list_schemas(look):
         for model in _list_models(look, schema):
-            for version in [] if _is_hidden(look, model) else _list_versions(look, model):
+            for version in [] if is_hidden(look, model) else list_versions(look, model):
                 if (model, version.version) not in vetted:
                     is_own = version.created_by == look.control
                     yield Finding(
@@ -103,6 +127,7 @@ def find_unvetted(look: Look) -> Iterator[Finding]:
                         wanted=f"Only vetted copies lie in {schema}.",
                         found=f"{version.created_by or 'Somebody'} made it, and no publication vouches for it.",
                         marks=frozenset({f"model {model}"}) if is_own else frozenset(),
+                        remedies=frozenset({PUT_BACK}),
                         target=_name_copy(look, model, version.version),
                         advice="Delete it by the remedy; then find out how its maker could write there.",
                     )
@@ -119,20 +144,24 @@ def find_unvetted(look: Look) -> Iterator[Finding]:
         _end_publication,
         _publish_again,
     ),
+    accept=Remedy(
+        "Publish the version of a model that is shared whole again, as it is now, with its digest and signature. "
+        "The publication that promised other bytes ends as WITHDRAWN.",
+        "publish",
+        _end_publication,
+        _publish_again,
+    ),
     needs_bytes=True,
 )
 def find_changed(look: Look) -> Iterator[Finding]:
-    """The copy has other bytes than were published: whoever loads it loads something that nobody vetted."""
-    for one in look.promises.copied:
+    """The version has other bytes than were published: whoever loads it loads something that nobody vetted."""
+    for one in look.promises.publications:
         digest = (look.digests or {}).get((one.published_model, one.published_version or 0))
         if digest is not None and digest != one.digest:
             yield Finding(
-                object_name=f"{one.published_model} version {one.published_version}",
-                detail=one.id,
-                wanted=f"The vetted copy of {one.model} version {one.version}, digest {one.digest}.",
+                **_tell(one),
                 found=f"Its files have digest {digest}.",
-                record=("publication", one.id),
-                marks=frozenset({one.id, f"model {one.published_model}"}),
+                remedies=frozenset({ACCEPT if one.is_whole_model else PUT_BACK}),
             )
 
 
@@ -144,7 +173,7 @@ def find_hidden(look: Look) -> Iterator[Finding]:
             one.published_model for one in look.promises.publications if one.published_model.startswith(f"{schema}.")
         }
         for model in sorted({*_list_models(look, schema), *promised}):
-            if _is_hidden(look, model):
+            if is_hidden(look, model):
                 yield Finding(
                     object_name=model,
                     wanted=f"A model that {look.control} owns.",
@@ -177,6 +206,39 @@ def find_writers(look: Look) -> Iterator[Finding]:
             )
 
 
+def _find_later(look: Look) -> Iterator[Finding]:
+    """The versions of models shared whole that came after the last publication of each, by the share."""
+    whole = [one for one in look.promises.publications if one.is_whole_model]
+    for (share, model), one in {(one.share, one.published_model): one for one in whole}.items():
+        same = [other for other in whole if (other.share, other.published_model) == (share, model)]
+        vouched = {version for other in same for version in other.outcome["versions"]}
+        for version in [] if is_hidden(look, model) else list_versions(look, model):
+            if version.version not in vouched:
+                yield Finding(
+                    object_name=f"{model} version {version.version}",
+                    detail=share,
+                    wanted=f"Each version of {model}, which share {share} holds whole, came with a publication.",
+                    found=f"{version.created_by or 'Somebody'} made it since, and the readers of the share see it.",
+                    record=("publication", one.id),
+                    marks=frozenset({f"model {model}"}),
+                    remedies=frozenset({ACCEPT}),
+                    target={"version": version.version},
+                    advice=f"Publish it by the remedy; or have its owner delete it, or withdraw {model}.",
+                )
+
+
+def _tell(one: Publication) -> dict[str, Any]:
+    """What is the same of each finding about the version that a publication promises."""
+    what = "The version itself" if one.is_whole_model else f"The vetted copy of {one.model} version {one.version}"
+    return {
+        "object_name": f"{one.published_model} version {one.published_version}",
+        "detail": one.id,
+        "wanted": f"{what}, for audience {one.audience}, digest {one.digest}.",
+        "record": ("publication", one.id),
+        "marks": frozenset({one.id, f"model {one.published_model}"}),
+    }
+
+
 def _name_copy(look: Look, model: str, version: int) -> dict[str, Any]:
     _, share, last = model.split(".")
     return {"share": share, "model": model, "shared_as": f"{look.project}.{last}", "version": version}
@@ -193,18 +255,6 @@ def _list_schemas(look: Look) -> list[str]:
 
 def _list_models(look: Look, schema: str) -> list[str]:
     return look.ask(_read_models, look.workspace, schema)
-
-
-def _list_versions(look: Look, model: str) -> list[ModelVersion]:
-    return look.ask(_read_versions, look.workspace, model)
-
-
-def _is_hidden(look: Look, model: str) -> bool:
-    try:
-        _list_versions(look, model)
-    except WorkspaceRefused:
-        return True
-    return False
 
 
 def _read_schemas(workspace: str, catalog: str) -> list[str]:

@@ -60,7 +60,10 @@ Find = Callable[[Look], Iterator[Finding]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of drift by its code, which is stored and never changes; some need all bytes to be read first."""
+    """A kind of drift by its code, which is stored and never changes.
+
+    Some need all bytes to be read first; some ask our own records alone, also where a project has nothing.
+    """
 
     code: str
     severity: str
@@ -68,6 +71,7 @@ class Kind:
     find: Find
     remedies: dict[str, Remedy]
     needs_bytes: bool
+    asks_nobody: bool
 
 
 KINDS: dict[str, Kind] = {}
@@ -81,13 +85,14 @@ def drift(
     put_back: Remedy | None = None,
     accept: Remedy | None = None,
     needs_bytes: bool = False,
+    asks_nobody: bool = False,
 ) -> Callable[[Find], Find]:
     """Make the function the way to find drift of this kind."""
 
     def add(find: Find) -> Find:
         remedies = {PUT_BACK: put_back, ACCEPT: accept}
         offered = {name: remedy for name, remedy in remedies.items() if remedy is not None}
-        KINDS[code] = Kind(code, severity, object_kind, find, offered, needs_bytes)
+        KINDS[code] = Kind(code, severity, object_kind, find, offered, needs_bytes, asks_nobody)
         return find
 
     return add

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from app import configuration
-from app.configuration import share_name
+from app.configuration import RETIRING, share_name
+from app.domain import access
 from app.errors import Problem
 from app.store import operations
 from app.store import records as store
@@ -33,9 +34,11 @@ class Promises:
     moving: frozenset[str]
 
     @property
-    def copied(self) -> list[Publication]:
-        """The publications that promise a vetted copy; a model that is shared whole has none."""
-        return [one for one in self.publications if not one.is_whole_model]
+    def held(self) -> set[tuple[str, int]]:
+        """The versions whose bytes are promised: what is published, and what consumers keep copies of."""
+        copies = [copy["owned"] for one in self.acceptances for copy in one.outcome.get("copies", [])]
+        published = {(one.published_model, one.published_version or 0) for one in self.publications if one.digest}
+        return published | {(copy["model"], copy["version"]) for copy in copies}
 
     @property
     def is_empty(self) -> bool:
@@ -72,6 +75,12 @@ def mark(record: Changing) -> frozenset[str]:
     return frozenset({record.id, f"endpoint {record.endpoint}"})
 
 
+def list_active(project: str) -> list[str]:
+    """The workspaces of the project that take new work, by name."""
+    known = configuration.current().workspaces
+    return [one for one in access.list_places(project) if one in known and known[one].state != RETIRING]
+
+
 @dataclass
 class Look:
     """What finders work with. Each question to the workspace is asked once, and a problem is an answer, too."""
@@ -80,7 +89,7 @@ class Look:
     workspace: str
     promises: Promises
     digests: dict[tuple[str, int], str] | None = None
-    """What a job read of the vetted copies, where it was asked to."""
+    """What a job read of what is `held`, where it was asked to."""
     _answers: dict[Any, Any] = field(default_factory=dict)
 
     def ask(self, function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
@@ -100,6 +109,11 @@ class Look:
     def control(self) -> str:
         """As whom the workspace knows Causeway."""
         return self.ask(identities.get_self, self.workspace).identity.name
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is where the project is told what is in no workspace: in one look of several, not in each."""
+        return [self.workspace] == list_active(self.project)[:1]
 
     @property
     def shareable_catalog(self) -> str | None:
