@@ -23,7 +23,7 @@ ADMIN = "person:root@example.test"
 NOWHERE = "http://127.0.0.1:9"
 PARTNER = "aws:us-west-2:11111111-2222-3333-4444-555555555555"
 # What dev's metastore shares with prod's as a partner would: beside Causeway.
-ACME_SHARES = ["acme_forecasts", "acme_later", "acme_watched"]
+ACME_SHARES = ["acme_forecasts", "acme_later", "acme_owned", "acme_watched"]
 READERS = "account users"
 LOST_PARTNER = "aws:eu-west-2:77777777-8888-9999-aaaa-000000000000"
 FAR_PARTNER = "aws:eu-west-1:66666666-7777-8888-9999-000000000000"
@@ -181,7 +181,7 @@ class TwoWorkspaces:
             "drift_wide": {**_to({"workspace": "prod"}), "tables": {"dev": [DECLARED_TABLE]}},
             "drift_far": _to({"workspace": "prod"}, {"sharing_identifier": FAR_PARTNER}),
             # For tests that leave an audience's share in disorder.
-            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(26)},
+            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(28)},
         }
         lost = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}
         return {

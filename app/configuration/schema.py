@@ -116,7 +116,9 @@ class Workspace(Part):
     warehouse_id: str | None = None
     capture_schema: str | None = None
     external_lineage: bool = False
-    """Consumer part: its own lineage is told where accepted versions came from, as far as the platform lets control."""
+    """Consumer part: its own lineage is told where accepted versions, and its copies of them, came from, as far as the
+    platform lets control.
+    """
     compute: Compute = Compute()
     state: Literal["ACTIVE", "RETIRING"] = "ACTIVE"
     """RETIRING: what is under way there goes on, and nothing new begins but taking away."""

@@ -1,4 +1,4 @@
-"""Telling a consumer's own Unity Catalog where an accepted version came from, where the workspace is set to it.
+"""Telling a consumer's own Unity Catalog where a version came from, where the workspace is set to it.
 
 It is an addition: what the platform refuses is told in the inventory, and stands in the way of nothing.
 """
@@ -12,30 +12,30 @@ from typing import Any
 import structlog
 
 from app import configuration
+from app.domain.origins import OWNED_COPY, Origin
 from app.errors import Problem
 from app.store import inventory as store
 from app.store.inventory import InventoryVersion
-from app.store.lineage import Published
 from app.workspaces import external_lineage as platform
 
 WRITTEN = "WRITTEN"
-Accepted = dict[tuple[str, int], Published]
 log = structlog.get_logger(__name__)
 
 
-def write(workspace: str, accepted: Accepted) -> None:
-    """Link each accepted version, by model and number, that is not linked yet to its source; the first refusal ends it.
+def write(workspace: str, accepted: dict[tuple[str, int], Origin]) -> None:
+    """Link each version that an acceptance let in, by model and number, to its source; the first refusal ends it.
 
-    The next look at the workspace tries again: the right may have been granted meanwhile.
+    The consumer's own copies come first: of what it only sees, the platform may not let it say anything [DOC]. The next
+    look at the workspace tries again: the right may have been granted meanwhile.
     """
     if not configuration.current().workspaces[workspace].external_lineage:
         return
-    for row in store.list_unlinked(workspace, WRITTEN):
-        source = accepted.get((row.model, row.version))
-        if source is None:
+    for row in sorted(store.list_unlinked(workspace, WRITTEN), key=lambda one: one.came_by != OWNED_COPY):
+        origin = accepted.get((row.model, row.version))
+        if origin is None:
             continue
         try:
-            _link(row, source)
+            _link(row, origin)
         except Problem as problem:
             store.note_link(row.key, problem.code)
             log.warning("the platform takes no external lineage", workspace=workspace, reason=problem.detail)
@@ -43,13 +43,16 @@ def write(workspace: str, accepted: Accepted) -> None:
         store.note_link(row.key, WRITTEN)
 
 
-def _link(row: InventoryVersion, source: Published) -> None:
-    model = f"{source.workspace}/{source.model}"
+def _link(row: InventoryVersion, origin: Origin) -> None:
+    assert origin.source is not None
+    source = origin.source
+    model = f"{source.place}/{source.model}"
     # A name in the metastore: readable, and apart from others that read alike.
     digest = hashlib.sha256(model.lower().encode()).hexdigest()[:8]
     name = f"causeway_{re.sub('[^A-Za-z0-9]+', '_', model)}_{digest}"
-    description = f"Model {source.model} of workspace {source.workspace}, published by Causeway."
-    platform.ensure_source(row.workspace, name, description=description)
-    told: dict[str, Any] = {"source_version": source.version, "digest": source.digest, "publication": source.id}
-    properties = {key: str(value) for key, value in told.items()}
+    by = f"shared by the partner {source.place}" if source.is_partners else f"of workspace {source.place}"
+    platform.ensure_source(row.workspace, name, description=f"Model {source.model} {by}, accepted by Causeway.")
+    told: dict[str, Any] = {"source_version": source.version, "digest": row.digest, "publication": row.publication_id}
+    told |= {"acceptance": row.acceptance_id}
+    properties = {key: str(value) for key, value in told.items() if value is not None}
     platform.ensure_link(row.workspace, name, row.model, row.version, properties)

@@ -14,16 +14,15 @@ from typing import Any
 import structlog
 
 from app import configuration, settings
-from app.domain import access, external_lineage, models
+from app.domain import access, external_lineage, models, origins, provenance
 from app.domain.access import Caller, Name
+from app.domain.origins import Origin
+from app.domain.provenance import make_key
 from app.errors import ModelNotFound, Problem, UpstreamNotFound, WorkspaceRefused
 from app.store import inventory as store
-from app.store.acceptances import Acceptance
 from app.store.inventory import InventoryVersion as InventoryVersion
 from app.store.inventory import Seen as Seen
-from app.store.lineage import Published, list_published
 from app.store.pages import Page
-from app.store.records import list_all
 from app.workspaces import catalogs, endpoints
 from app.workspaces import models as registry
 
@@ -47,6 +46,7 @@ class Filters:
     digest: str | None = None
     alias: str | None = None
     endpoint: str | None = None
+    table: str | None = None
 
 
 class Stopped(Exception):
@@ -63,7 +63,10 @@ def list_page(caller: Caller, filters: Filters, after: str | None, size: int) ->
         "digest": filters.digest,
     }
     given = {column: value for column, value in equal.items() if value is not None}
-    return store.list_page(projects, given, filters.alias, filters.endpoint, after, size)
+    marks = {store.ALIAS: filters.alias, store.ENDPOINT: filters.endpoint}
+    marks |= {store.TABLE: filters.table and filters.table.lower()}
+    wanted = {kind: name for kind, name in marks.items() if name is not None}
+    return store.list_page(projects, given, wanted, after, size)
 
 
 def hasten(workspaces: list[str]) -> None:
@@ -84,8 +87,8 @@ def take_turns(is_over: Never = lambda: False) -> None:
             return
 
 
-def refresh(workspace: str, is_over: Never = lambda: False) -> external_lineage.Accepted:
-    """Look at the workspace from end to end, and replace what was known of it; answers what it has accepted.
+def refresh(workspace: str, is_over: Never = lambda: False) -> dict[Version, Origin]:
+    """Look at the workspace from end to end, and replace what was known of it; answers what came by an acceptance.
 
     One call lists the catalogs, one the endpoints; one a catalog its schemas, one a schema its models, and two a model
     its versions and its aliases (pages of 100 apart): none a version. Raises whatever problem stopped it.
@@ -103,12 +106,13 @@ def refresh(workspace: str, is_over: Never = lambda: False) -> external_lineage.
 
 
 class _Rows:
-    """What a look has found so far, by project, model and number."""
+    """What a look has found so far, by project, model and number, with what our records say of it."""
 
     def __init__(self, workspace: str) -> None:
         self.workspace = workspace
-        self.promised, self.accepted = _list_promised(workspace)
+        self.ways = provenance.read(_projects())
         self.found: dict[tuple[str, str, int], InventoryVersion] = {}
+        self.accepted: dict[Version, Origin] = {}
 
     def add_model(self, project: str, model: str) -> None:
         """Every version of the model; one that was deleted a moment ago, or is refused, has none."""
@@ -135,10 +139,21 @@ class _Rows:
     def _get(self, project: str, model: str, version: int) -> InventoryVersion:
         key = (project, model.lower(), version)
         if key not in self.found:
-            row = InventoryVersion(project=project, workspace=self.workspace, model=key[1], version=version)
-            if (vouched := self.promised.get(key[1:])) is not None:
-                row.digest, row.publication_id = vouched.digest, vouched.id
-            self.found[key] = row
+            origin = origins.find(self.ways, make_key(self.workspace, model, version))
+            self.found[key] = InventoryVersion(
+                project=project,
+                workspace=self.workspace,
+                model=key[1],
+                version=version,
+                came_by=origin.came_by,
+                digest=origin.digest,
+                publication_id=origin.publication_id,
+                acceptance_id=origin.acceptance.id if origin.acceptance else None,
+                provider_identifier=origin.acceptance.provider_identifier if origin.acceptance else None,
+                travels_with=origin.travels_with,
+            )
+            if origin.acceptance is not None:
+                self.accepted[key[1:]] = origin
         return self.found[key]
 
 
@@ -183,22 +198,3 @@ def _find_project(workspace: str, kind: str, name: str) -> str | None:
 
 def _projects() -> list[str]:
     return sorted(configuration.current().projects)
-
-
-def _list_promised(workspace: str) -> tuple[dict[Version, Published], external_lineage.Accepted]:
-    """The versions in the workspace that a publication vouches for: sources, copies, and what it sees as a consumer.
-
-    The last of these once more by themselves.
-    """
-    acceptances = list_all(Acceptance, workspace=workspace, state="ACTIVE")
-    promised, accepted = dict[Version, Published](), dict[Version, Published]()
-    for one in list_published(_projects(), ["ACTIVE"]):
-        copy = one.published_version or 0
-        if one.workspace == workspace:
-            promised[one.model.lower(), one.version] = one
-            promised[one.published_model.lower(), copy] = one
-        for acceptance in acceptances:
-            by = (acceptance.project, acceptance.provider_workspace, acceptance.audience)
-            if by == (one.project, one.workspace, one.audience):
-                accepted[f"{acceptance.catalog}.{one.shared_as}".lower(), copy] = one
-    return {**promised, **accepted}, accepted

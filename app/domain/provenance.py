@@ -112,6 +112,10 @@ class Provenance:
     seen: dict[Place, list[tuple[Shared, Accepted]]] = field(default_factory=lambda: defaultdict(list))
     catalogs: dict[Place, list[Accepted]] = field(default_factory=lambda: defaultdict(list))
     published: dict[str, Shared] = field(default_factory=dict)
+    beside: dict[Place, list[Shared]] = field(default_factory=lambda: defaultdict(list))
+    """By workspace and share: the tables of its audience that are in it."""
+    sources: dict[Key, list[Shared]] = field(default_factory=lambda: defaultdict(list))
+    """What shares show of copies of the version."""
     owned: dict[Key, OwnedCopy] = field(default_factory=dict)
     known: dict[Key, Known] = field(default_factory=dict)
 
@@ -128,6 +132,10 @@ class Provenance:
     def list_arrivals(self, key: Key) -> list[tuple[Shared, Accepted]]:
         """What it is in its provider's share, and who accepted that."""
         return [one for one in self.seen.get(key[:2], []) if one[0].holds(key)]
+
+    def list_beside(self, shared: Shared) -> list[Shared]:
+        """The tables of the audience that are in the same share now, whether or not a version needs them."""
+        return self.beside.get((shared.place[0], shared.share), []) if shared.state == ACTIVE else []
 
     def find_catalog(self, key: Key) -> Accepted | None:
         """The acceptance that made the catalog that the thing is in."""
@@ -154,27 +162,24 @@ class Provenance:
                 self.up.add(seen, (*shared.place, shared.number))
 
 
-def read(projects: Iterable[str], *, now_only: bool = False) -> Provenance:
-    """The ways in the projects, as they were at any time or as they are; three statements.
-
-    What a consumer has copied stays its own, whatever became of the share.
-    """
+def read(projects: Iterable[str]) -> Provenance:
+    """The ways in the projects, as they are or were; three statements."""
     made, projects = Provenance(), list(projects)
     accepted = _active_first(store.list_accepted(projects, WAS_ACCEPTED))
     audiences: dict[tuple[Any, ...], list[Accepted]] = defaultdict(list)
     for one in accepted:
-        if one.state == ACTIVE or not now_only:
-            audiences[one.project, one.provider_workspace, one.audience].append(one)
-            for workspace in one.places:
-                made.catalogs[workspace, one.catalog.lower()].append(one)
+        audiences[one.project, one.provider_workspace, one.audience].append(one)
+        for workspace in one.places:
+            made.catalogs[workspace, one.catalog.lower()].append(one)
         _add_owned(made, one)
-    for published in _active_first(store.list_published(projects, [ACTIVE] if now_only else [ACTIVE, WITHDRAWN])):
+    for published in _active_first(store.list_published(projects, [ACTIVE, WITHDRAWN])):
         those = audiences[published.project, published.workspace, published.audience]
         _add_published(made, published, [one for one in those if _has_shown(one, published)])
     for (place, share, audience, project), state in _list_tables(projects).items():
-        if state == ACTIVE or not now_only:
-            those = audiences[project, place[0], audience]
-            made.add_shared(_make_table(place, TABLE, share, audience, state, None, those))
+        table = _make_table(place, TABLE, share, audience, state, None, audiences[project, place[0], audience])
+        made.add_shared(table)
+        if state == ACTIVE:
+            made.beside[place[0], share].append(table)
     return made
 
 
@@ -191,6 +196,7 @@ def _add_published(made: Provenance, one: Published, acceptances: list[Accepted]
     shared = Shared(copy[:2], number, VERSION, str(one.shared_as), one.share, one.audience, one.state, one, acceptances)
     made.add_shared(shared)
     made.published[one.id] = shared
+    made.sources[source].append(shared)
     if not one.is_whole_model:
         made.known.setdefault(copy, Known(COPY, one.id, {"digest": one.digest, "state": one.state}))
         made.add_step(source, COPIED_TO, copy)
@@ -209,7 +215,7 @@ def _add_owned(made: Provenance, acceptance: Accepted) -> None:
             make_key(acceptance.workspace, copy[side]["model"], copy[side]["version"]) for side in ("source", "owned")
         )
         made.add_step(source, COPIED_TO, owned)
-        made.owned.setdefault(owned, OwnedCopy(source, copy["digest"], copy["publication_id"], acceptance))
+        made.owned.setdefault(owned, OwnedCopy(source, copy["digest"], copy.get("publication_id"), acceptance))
         made.known.setdefault(owned, Known(OWNED, acceptance.id, {"digest": copy["digest"]}))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from app.domain import inventory
@@ -27,6 +28,13 @@ class InventoryEndpoint(Response):
     """The version's name within the endpoint."""
 
 
+class InventoryCompanion(Response):
+    """A table or function in the same share, by its name in that workspace."""
+
+    kind: str = Field(examples=["table"])
+    name: str
+
+
 class InventoryItem(Response):
     """A model version in a workspace."""
 
@@ -35,15 +43,26 @@ class InventoryItem(Response):
     workspace: str
     model: str
     version: int
+    came_by: str | None = Field(examples=["share"])
+    """How it came there: `vetted-copy`, `share` (it is a provider's), `owned-copy` (the consumer made it of what was
+    shared, and keeps it), more may come; null: it was made there, as far as the records know.
+    """
     state: str | None
     """The platform's word, such as `READY`; null where only an endpoint tells of it: the model is not the project's."""
     digest: str | None
-    """Of its bytes, where a publication vouches for them: the same in every workspace."""
+    """Of its bytes, where a publication vouches for them, or the proof of an owned copy: the same in every workspace.
+    """
     publication_id: str | None
-    """That publication."""
+    """That publication, or the one that shares the whole model, whose bytes nobody has proved."""
+    acceptance_id: str | None
+    """The acceptance by which it came."""
+    provider_identifier: str | None
+    """Whose it was: the sharing identifier of a linked workspace's metastore, or of a partner's."""
     aliases: list[str] | None
     """The aliases that pointed to it; null where `state` is."""
     endpoints: list[InventoryEndpoint]
+    travels_with: list[InventoryCompanion]
+    """What it needs beside its files, and the tables of its audience, as far as they are shared."""
     external_lineage: str | None
     """`WRITTEN` when the workspace's own lineage was told where an accepted version came from; else the code of the
     problem that stood in the way, or null where nobody wants it told.
@@ -67,6 +86,9 @@ def list_inventory(
     model: Annotated[str | SkipJsonSchema[None], Query(max_length=255, description="Only of this model.")] = None,
     alias: Annotated[str | SkipJsonSchema[None], Query(max_length=255, description="Only with this alias.")] = None,
     endpoint: Annotated[str | SkipJsonSchema[None], Query(max_length=63, description="Only served by it.")] = None,
+    table: Annotated[
+        str | SkipJsonSchema[None], Query(max_length=255, description="Only with this table or function beside it.")
+    ] = None,
     digest: Annotated[str | SkipJsonSchema[None], Query(max_length=100, description="Only of these bytes.")] = None,
     state: Annotated[str | SkipJsonSchema[None], Query(max_length=40, description="Only in this state.")] = None,
     page_size: PageSize = 50,
@@ -81,6 +103,7 @@ def list_inventory(
         model=model,
         alias=alias,
         endpoint=endpoint,
+        table=table,
         digest=digest,
         state=state,
     )

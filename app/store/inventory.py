@@ -18,7 +18,7 @@ from app.errors import PageTokenInvalid
 from app.store.database import UtcDateTime, now, reading, repeatable, transaction
 from app.store.pages import Page
 
-ALIAS, ENDPOINT = "alias", "endpoint"
+ALIAS, ENDPOINT, TABLE = "alias", "endpoint", "table"
 Key = tuple[str, str, str, int]
 
 
@@ -46,9 +46,13 @@ class InventoryVersion(SQLModel, table=True):
     version: int = Field(primary_key=True)
     state: str | None = Field(default=None, index=True)
     digest: str | None = Field(default=None, index=True)
+    came_by: str | None = None
     publication_id: str | None = None
+    acceptance_id: str | None = None
+    provider_identifier: str | None = None
     aliases: list[str] | None = Field(default=None, sa_type=JSON)
     endpoints: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    travels_with: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
     created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     external_lineage: str | None = None
 
@@ -59,7 +63,7 @@ class InventoryVersion(SQLModel, table=True):
 
 
 class InventoryMark(SQLModel, table=True):
-    """An alias or an endpoint of a version, by which it can be found."""
+    """An alias or an endpoint of a version, or a table that travels with it, by which it can be found."""
 
     __tablename__ = "inventory_marks"
 
@@ -85,9 +89,12 @@ CHUNK = 1000
 
 
 def list_page(
-    projects: list[str], equal: dict[str, Any], alias: str | None, endpoint: str | None, after: str | None, size: int
+    projects: list[str], equal: dict[str, Any], marks: dict[str, str], after: str | None, size: int
 ) -> Page[Seen]:
-    """One page by one statement, in the order of the primary key; raises `PageTokenInvalid`."""
+    """One page by one statement, in the order of the primary key; raises `PageTokenInvalid`.
+
+    The columns `equal` what is given, and each of the `marks` (name by kind) is on the version.
+    """
     # Not a join: next to a handful of workspaces, SQLite gives the index's order away for it.
     as_of = select(InventorySnapshot.as_of).where(InventorySnapshot.workspace == InventoryVersion.workspace)
     statement = select(InventoryVersion, as_of.scalar_subquery())
@@ -96,9 +103,8 @@ def list_page(
         statement = statement.where(getattr(InventoryVersion, column) == value)
     if "project" not in fixed:
         statement = statement.where(col(InventoryVersion.project).in_(projects))
-    for kind, name in ((ALIAS, alias), (ENDPOINT, endpoint)):
-        if name is not None:
-            statement = statement.where(_is_marked(projects, kind, name))
+    for kind, name in marks.items():
+        statement = statement.where(_is_marked(projects, kind, name))
     # What is the same in every row is left out of the order: with it, SQLite sorts what an index has in order.
     order = [name for name in PLACE if name not in fixed]
     if after is not None and order:
@@ -175,9 +181,9 @@ def note_failure(workspace: str, problem: str) -> None:
 
 
 def list_unlinked(workspace: str, linked: str) -> list[InventoryVersion]:
-    """The versions in the workspace that a publication vouches for and whose `external_lineage` is not `linked`."""
+    """The versions in the workspace that an acceptance let in and whose `external_lineage` is not `linked`."""
     lineage = col(InventoryVersion.external_lineage)
-    mine = InventoryVersion.workspace == workspace, col(InventoryVersion.publication_id).is_not(None)
+    mine = InventoryVersion.workspace == workspace, col(InventoryVersion.acceptance_id).is_not(None)
     with reading() as session:
         return list(session.exec(select(InventoryVersion).where(*mine, or_(lineage.is_(None), lineage != linked))))
 
@@ -210,11 +216,17 @@ def _write(session: Session, gone: list[Key], rows: list[dict[str, Any]]) -> Non
     marks = [
         {"kind": kind, "name": name, **{part: row[part] for part in PLACE}}
         for row in rows
-        for kind, names in ((ALIAS, row["aliases"] or []), (ENDPOINT, {one["name"] for one in row["endpoints"]}))
-        for name in names
+        for kind, name in sorted(_list_marks(row))
     ]
     if marks:
         session.execute(insert(InventoryMark), marks)
+
+
+def _list_marks(row: dict[str, Any]) -> set[tuple[str, str]]:
+    named = {ENDPOINT: row["endpoints"], TABLE: row["travels_with"]}
+    return {(ALIAS, alias) for alias in row["aliases"] or []} | {
+        (kind, one["name"]) for kind, found in named.items() for one in found
+    }
 
 
 def _forget(session: Session, workspace: str) -> None:

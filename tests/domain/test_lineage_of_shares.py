@@ -25,7 +25,7 @@ def shown(model: str, *versions: int) -> list[dict[str, Any]]:
 def kept(source: str, version: int, owned: str, **known: Any) -> dict[str, Any]:
     """A copy that a consumer made of the version and owns."""
     sides = {"source": {"model": source, "version": version}, "owned": {"model": owned, "version": 1}}
-    return {**sides, "digest": "sha256:2", "publication_id": None, **known}
+    return {**sides, "digest": "sha256:2", **known}
 
 
 def edges(direction: str = lineage.BOTH, **start: Any) -> set[str]:

@@ -16,45 +16,56 @@ __all__ = ["look"]
 pytestmark = pytest.mark.xdist_group("serving")
 
 
-def test_a_refusal_is_told_and_harms_nothing_and_what_is_allowed_is_written_once(
+def test_what_a_consumer_owns_is_linked_to_its_origin_and_what_the_platform_refuses_harms_nothing(
     world: TwoWorkspaces, look: Any
 ) -> None:
     model = world.model()
-    published = world.record(world.publish(model, world.version(model), audience="second"))
-    accepted = world.record(world.accept(audience="second"))
+    published = world.record(world.publish(model, world.version(model), audience="spare_27"))
+    accepted = world.record(world.accept(audience="spare_27", copy=True))
     seen = f"{accepted['catalog']}.{published['shared_as']}"
 
-    def told() -> str | None:
+    def told() -> dict[str, str | None]:
         external_lineage.write("prod", inventory.refresh("prod"))
-        (row,) = listed(world, workspace="prod", model=seen)
-        assert (row["state"], row["digest"]) == ("READY", published["digest"])
-        found: str | None = row["external_lineage"]
-        return found
+        rows = {name: listed(world, workspace="prod", model=name)[0] for name in (seen, model)}
+        assert {(row["state"], row["digest"]) for row in rows.values()} == {("READY", published["digest"])}
+        return {name: row["external_lineage"] for name, row in rows.items()}
 
     store.claim(configuration.current().workspaces, 300)
-    assert told() is None
+    assert told() == {seen: None, model: None}
     want_lineage(world)
-    assert told() in {"workspace-refused", None}  # the first refusal ends it, maybe at another version
-    control, admin = world.grants["PROD_CONTROL_ID"], world.sandbox.client("prod")
-    metastore = admin.metastores.summary().metastore_id
+    told()
+    # The first refusal ended it, maybe at another copy.
+    assert "workspace-refused" in {one["external_lineage"] for one in listed(world, workspace="prod")}
+    assert world.effects("external-lineage-created") == []
+    control = grant_metadata(world)
+    assert told() == {seen: told()[seen], model: "WRITTEN"}
+    assert told()[seen] in {"workspace-refused", None}
+    assert links(world, seen) == []
+
+    change_settings(world, lineage_into_shared=True)
+    assert told() == {seen: "WRITTEN", model: "WRITTEN"}
+    written = world.effects("external-lineage-created")
+    assert told() == {seen: "WRITTEN", model: "WRITTEN"}
+
+    assert world.effects("external-lineage-created") == written
+    known = {"source_version": "1", "digest": published["digest"], "publication": published["id"]}
+    for name in (seen, model):
+        (link,) = links(world, name)
+        assert link["properties"] == {**known, "acceptance": accepted["id"]}
+        source = world.sandbox.client("prod").external_metadata.get_external_metadata(
+            link["source"]["external_metadata"]["name"]
+        )
+        assert (source.system_type.value, source.entity_type, source.owner) == ("DATABRICKS", "model", control)
+        assert source.description == f"Model {model} of workspace dev, accepted by Causeway."
+
+
+def grant_metadata(world: TwoWorkspaces) -> str:
+    """Let control make external metadata in prod; answers who that is."""
+    control, metastore = world.grants["PROD_CONTROL_ID"], world.sandbox.client("prod").metastores.summary().metastore_id
     change = {"principal": control, "add": ["CREATE_EXTERNAL_METADATA"]}
     place = f"/api/2.1/unity-catalog/permissions/metastore/{metastore}"
     assert world.sandbox.call("prod", "PATCH", place, json={"changes": [change]}).status_code == 200
-    assert told() in {"workspace-refused", None}
-    assert world.effects("external-lineage-created") == []
-
-    change_settings(world, lineage_into_shared=True)
-    assert told() == "WRITTEN"
-    written = world.effects("external-lineage-created")
-    assert told() == "WRITTEN"
-
-    assert world.effects("external-lineage-created") == written
-    (link,) = links(world, seen)
-    assert link["properties"] == {"source_version": "1", "digest": published["digest"], "publication": published["id"]}
-    source = admin.external_metadata.get_external_metadata(link["source"]["external_metadata"]["name"])
-    assert (source.system_type.value, source.entity_type) == ("DATABRICKS", "model")
-    assert model in source.description
-    assert source.owner == control
+    return control
 
 
 def want_lineage(world: TwoWorkspaces) -> None:
@@ -71,4 +82,4 @@ def links(world: TwoWorkspaces, model: str) -> list[dict[str, Any]]:
     query = {"object_info.model_version.name": model, "object_info.model_version.version": "1"}
     query |= {"lineage_direction": "UPSTREAM"}
     answer = world.sandbox.call("prod", "GET", "/api/2.0/lineage-tracking/external-lineage", params=query)
-    return [one["external_lineage_info"] for one in answer.json()["external_lineage_relationships"]]
+    return [one["external_lineage_info"] for one in answer.json().get("external_lineage_relationships", [])]

@@ -16,7 +16,10 @@ from app.store.database import transaction
 from app.store.inventory import InventorySnapshot
 from tests.journeys.conftest import Models
 from tests.journeys.endpoints import name as endpoint_name
-from tests.two_workspaces import BOB, NOWHERE, TwoWorkspaces
+from tests.journeys.partners import share_models
+from tests.journeys.test_contents import make_dependent, make_needed
+from tests.journeys.test_partners import of_acme
+from tests.two_workspaces import BOB, NOWHERE, TwoWorkspaces, control
 
 pytestmark = pytest.mark.xdist_group("serving")
 
@@ -56,7 +59,8 @@ def test_a_version_is_found_wherever_it_is_by_digest_alias_and_endpoint(
     accepted = world.record(world.accept())
     world.sandbox.client("dev").registered_models.set_alias(model, "champion", 2)
     world.record(world.post("deployments", models.body(endpoint=endpoint)))
-    asked = look("dev") + look("prod")
+    for workspace in ("dev", "prod"):
+        check_calls(look(workspace))
 
     everywhere = listed(world, digest=published["digest"])
     seen = f"{accepted['catalog']}.{published['shared_as']}"
@@ -74,10 +78,68 @@ def test_a_version_is_found_wherever_it_is_by_digest_alias_and_endpoint(
     assert (served["model"], served["version"], served["state"]) == (f"{models.schema}.demand", 1, "READY")
     assert {"name": endpoint, "served_entity": "demand-v1"} in served["endpoints"]
     assert served["as_of"] > published["created_at"]
-    check_calls(asked)
     bob = listed(world, world.service.client(BOB))
     assert {one["project"] for one in bob} <= {"trains"}
     assert listed(world, world.service.client(BOB), project="bikes") == []
+
+
+def test_owned_copies_whole_models_partners_models_and_tables_are_told_for_what_they_are(
+    world: TwoWorkspaces, look: Any
+) -> None:
+    vetted, whole, wind = (world.model() for _ in range(3))
+    table, function = make_needed(world)
+    number = make_dependent(world, vetted, table, function)
+    published = world.record(world.publish(vetted, number, audience="spare_14", include_dependencies=True))
+    first = world.version(whole)
+    shared = world.record(world.publish(whole, first, audience="spare_14", mode="whole-model"))
+    later = world.version(whole)
+    accepted = world.record(world.accept(audience="spare_14", copy=True))
+    world.version(wind)
+    share_models(world, "acme_owned", wind)
+    theirs = world.record(world.post("acceptances", of_acme(world, "acme_owned", copy=True)))
+    control(world, "prod").registered_models.set_alias(vetted, "champion", 1)
+    look("dev")
+    look("prod")
+
+    def told(workspace: str, model: str) -> list[list[Any]]:
+        names = ("version", "came_by", "publication_id", "acceptance_id", "provider_identifier", "digest")
+        return [[one[name] for name in names] for one in listed(world, workspace=workspace, model=model)]
+
+    catalog, dev = accepted["catalog"], world.identifier("dev")
+    digests = {(one["owned"]["model"], one["owned"]["version"]): one["digest"] for one in accepted["copies"]}
+    assert told("dev", whole) == [[one, None, shared["id"], None, None, None] for one in (first, later)]
+    assert told("prod", f"{catalog}.{shared['shared_as']}") == [
+        [one, "share", shared["id"], accepted["id"], dev, None] for one in (first, later)
+    ]
+    assert [one[:5] for one in told("prod", whole)] == [
+        [one, "owned-copy", shared["id"], accepted["id"], dev] for one in (first, later)
+    ]
+    own = [1, "owned-copy", published["id"], accepted["id"], dev, published["digest"]]
+    assert (told("prod", vetted), digests[vetted, 1]) == ([own], published["digest"])
+    assert [one["version"] for one in listed(world, workspace="prod", model=vetted, alias="champion")] == [1]
+    assert told("dev", published["published"]["model"]) == [
+        [1, "vetted-copy", published["id"], None, None, published["digest"]]
+    ]
+    (copied,) = theirs["copies"]
+    assert told("prod", copied["source"]["model"]) == [[1, "share", None, theirs["id"], dev, None]]
+    assert told("prod", wind) == [[1, "owned-copy", None, theirs["id"], dev, copied["digest"]]]
+    check_tables(world, f"{catalog}.{published['shared_as']}", vetted, table, f"{catalog}.{table.partition('.')[2]}")
+    bob = world.service.client(BOB)
+    assert listed(world, bob, table=table) == listed(world, bob, digest=published["digest"]) == []
+    origin: dict[str, Any] = {"workspace": "prod", "model": wind, "version": 1, "direction": "upstream"}
+    nodes = world.alice.get("/v1/lineage", params=origin).json()["nodes"]
+    assert [(one["workspace"], one["name"]) for one in nodes if one["kind"] == "share"] == [(dev, "acme_owned")]
+
+
+def check_tables(world: TwoWorkspaces, seen: str, model: str, table: str, table_seen: str) -> None:
+    """What a version needs is found beside it, by the name that each workspace has for it."""
+    by_source = [(one["workspace"], one["model"]) for one in listed(world, table=table.upper())]
+    by_seen = [(one["workspace"], one["model"]) for one in listed(world, table=table_seen)]
+    (row,) = listed(world, workspace="prod", model=seen)
+    assert by_source == [("dev", model)]
+    assert sorted(by_seen) == sorted([("prod", seen), ("prod", model)])
+    assert {"kind": "table", "name": table_seen} in row["travels_with"]
+    assert [one["kind"] for one in row["travels_with"]] == ["function", "table"]
 
 
 def check_calls(asked: list[str]) -> None:

@@ -19,7 +19,7 @@ AT = datetime(2026, 11, 26, 20, 0, tzinfo=UTC)
 
 
 def make_rows(count: int = MODELS * VERSIONS) -> list[InventoryVersion]:
-    """Half of project bikes, half of trains; every 1000th version has an alias, every 500th an endpoint."""
+    """Half of project bikes, half of trains; every 1000th version has an alias, every 500th an endpoint and a table."""
     return [
         InventoryVersion(
             project=("bikes", "trains")[number % 2],
@@ -30,6 +30,7 @@ def make_rows(count: int = MODELS * VERSIONS) -> list[InventoryVersion]:
             digest=f"sha256:{number}",
             aliases=["prod"] if number % 1000 == 0 else [],
             endpoints=[{"name": f"e{number}", "served_entity": "m"}] if number % 500 == 0 else [],
+            travels_with=[{"kind": "table", "name": "c.s.weather"}] if number % 500 == 0 else [],
         )
         for number in range(count)
     ]
@@ -64,8 +65,9 @@ def explain(statement: str, values: Any) -> str:
 
 
 def read(projects: list[str], after: str | None = None, size: int = 200, **asked: Any) -> Any:
-    marks = {"alias": asked.pop("alias", None), "endpoint": asked.pop("endpoint", None)}
-    return inventory.list_page(projects, asked, **marks, after=after, size=size)
+    kinds = (inventory.ALIAS, inventory.ENDPOINT, inventory.TABLE)
+    marks: dict[str, str] = {kind: asked.pop(kind) for kind in kinds if kind in asked}
+    return inventory.list_page(projects, asked, marks, after, size)
 
 
 def keys(page: list[Seen]) -> list[tuple[str, str, str, int]]:
@@ -99,6 +101,7 @@ def check_filters() -> None:
         ({"model": "c.s.m042"}, 50),
         ({"alias": "prod"}, 10),
         ({"endpoint": "e500"}, 1),
+        ({"table": "c.s.weather"}, 20),
         ({"digest": "sha256:777"}, 1),
         ({"workspace": "prod", "model": "c.s.m042", "version": 3}, 1),
         ({"alias": "prod", "endpoint": "e1000"}, 1),
