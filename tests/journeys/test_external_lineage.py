@@ -49,12 +49,11 @@ def test_what_a_consumer_owns_is_linked_to_its_origin_and_what_the_platform_refu
 
     assert world.effects("external-lineage-created") == written
     known = {"source_version": "1", "digest": published["digest"], "publication": published["id"]}
+    admin = world.sandbox.client("prod").external_metadata
     for name in (seen, model):
         (link,) = links(world, name)
         assert link["properties"] == {**known, "acceptance": accepted["id"]}
-        source = world.sandbox.client("prod").external_metadata.get_external_metadata(
-            link["source"]["external_metadata"]["name"]
-        )
+        source = admin.get_external_metadata(link["source"]["external_metadata"]["name"])
         assert (source.system_type.value, source.entity_type, source.owner) == ("DATABRICKS", "model", control)
         assert source.description == f"Model {model} of workspace dev, accepted by Causeway."
 

@@ -86,49 +86,53 @@ def test_a_version_is_found_wherever_it_is_by_digest_alias_and_endpoint(
 def test_owned_copies_whole_models_partners_models_and_tables_are_told_for_what_they_are(
     world: TwoWorkspaces, look: Any
 ) -> None:
-    vetted, whole, wind = (world.model() for _ in range(3))
-    table, function = make_needed(world)
+    vetted, whole, (table, function) = world.model(), world.model(), make_needed(world)
     number = make_dependent(world, vetted, table, function)
     published = world.record(world.publish(vetted, number, audience="spare_14", include_dependencies=True))
-    first = world.version(whole)
-    shared = world.record(world.publish(whole, first, audience="spare_14", mode="whole-model"))
-    later = world.version(whole)
+    shared = world.record(world.publish(whole, world.version(whole), audience="spare_14", mode="whole-model"))
+    world.version(whole)
     accepted = world.record(world.accept(audience="spare_14", copy=True))
-    world.version(wind)
-    share_models(world, "acme_owned", wind)
-    theirs = world.record(world.post("acceptances", of_acme(world, "acme_owned", copy=True)))
+    theirs = accept_partners(world)
     control(world, "prod").registered_models.set_alias(vetted, "champion", 1)
     look("dev")
     look("prod")
 
-    def told(workspace: str, model: str) -> list[list[Any]]:
-        names = ("version", "came_by", "publication_id", "acceptance_id", "provider_identifier", "digest")
-        return [[one[name] for name in names] for one in listed(world, workspace=workspace, model=model)]
-
-    catalog, dev = accepted["catalog"], world.identifier("dev")
+    catalog, dev, by, both = accepted["catalog"], world.identifier("dev"), (accepted["id"],), (1, 2)
     digests = {(one["owned"]["model"], one["owned"]["version"]): one["digest"] for one in accepted["copies"]}
-    assert told("dev", whole) == [[one, None, shared["id"], None, None, None] for one in (first, later)]
-    assert told("prod", f"{catalog}.{shared['shared_as']}") == [
-        [one, "share", shared["id"], accepted["id"], dev, None] for one in (first, later)
-    ]
-    assert [one[:5] for one in told("prod", whole)] == [
-        [one, "owned-copy", shared["id"], accepted["id"], dev] for one in (first, later)
-    ]
-    own = [1, "owned-copy", published["id"], accepted["id"], dev, published["digest"]]
-    assert (told("prod", vetted), digests[vetted, 1]) == ([own], published["digest"])
+    copy, seen = published["published"]["model"], f"{catalog}.{published['shared_as']}"
+    assert told(world, "dev", copy) == [(1, "vetted-copy", published["id"], None, None, published["digest"])]
+    assert told(world, "prod", seen) == [(1, "share", published["id"], *by, dev, published["digest"])]
+    assert told(world, "prod", vetted) == [(1, "owned-copy", published["id"], *by, dev, published["digest"])]
     assert [one["version"] for one in listed(world, workspace="prod", model=vetted, alias="champion")] == [1]
-    assert told("dev", published["published"]["model"]) == [
-        [1, "vetted-copy", published["id"], None, None, published["digest"]]
-    ]
+    assert told(world, "dev", whole) == [(one, None, shared["id"], None, None, None) for one in both]
+    seen_whole = told(world, "prod", f"{catalog}.{shared['shared_as']}")
+    assert seen_whole == [(one, "share", shared["id"], *by, dev, None) for one in both]
+    owned_whole = [(one, "owned-copy", shared["id"], *by, dev, digests[whole, one]) for one in both]
+    assert told(world, "prod", whole) == owned_whole
     (copied,) = theirs["copies"]
-    assert told("prod", copied["source"]["model"]) == [[1, "share", None, theirs["id"], dev, None]]
-    assert told("prod", wind) == [[1, "owned-copy", None, theirs["id"], dev, copied["digest"]]]
-    check_tables(world, f"{catalog}.{published['shared_as']}", vetted, table, f"{catalog}.{table.partition('.')[2]}")
+    assert told(world, "prod", copied["source"]["model"]) == [(1, "share", None, theirs["id"], dev, None)]
+    wind = told(world, "prod", copied["owned"]["model"])
+    assert wind == [(1, "owned-copy", None, theirs["id"], dev, copied["digest"])]
+    check_tables(world, seen, vetted, table, f"{catalog}.{table.partition('.')[2]}")
     bob = world.service.client(BOB)
     assert listed(world, bob, table=table) == listed(world, bob, digest=published["digest"]) == []
-    origin: dict[str, Any] = {"workspace": "prod", "model": wind, "version": 1, "direction": "upstream"}
+    origin = {"workspace": "prod", **copied["owned"], "direction": "upstream"}
     nodes = world.alice.get("/v1/lineage", params=origin).json()["nodes"]
     assert [(one["workspace"], one["name"]) for one in nodes if one["kind"] == "share"] == [(dev, "acme_owned")]
+
+
+def accept_partners(world: TwoWorkspaces) -> dict[str, Any]:
+    """A partner's share with a model, accepted and copied."""
+    model = world.model()
+    world.version(model)
+    share_models(world, "acme_owned", model)
+    return world.record(world.post("acceptances", of_acme(world, "acme_owned", copy=True)))
+
+
+def told(world: TwoWorkspaces, workspace: str, model: str) -> list[tuple[Any, ...]]:
+    """What the inventory says of where each version came from."""
+    names = ("version", "came_by", "publication_id", "acceptance_id", "provider_identifier", "digest")
+    return [tuple(one[name] for name in names) for one in listed(world, workspace=workspace, model=model)]
 
 
 def check_tables(world: TwoWorkspaces, seen: str, model: str, table: str, table_seen: str) -> None:
