@@ -6,7 +6,9 @@ import pytest
 
 from app.domain import lineage
 from app.domain.drawings import mermaid, svg
+from app.domain.drawings.layout import NARROW, lay_out
 from app.domain.lineage import DOWNSTREAM, UPSTREAM, Start
+from app.domain.lineage_graphs import Graph
 from app.errors import NotInProject
 from app.store.audience_changes import AudienceChange
 from app.store.database import transaction
@@ -78,9 +80,8 @@ def test_of_a_model_that_is_shared_whole_every_version_goes_on_under_its_own_num
     names = {"model": "main.bikes.whole", "published_model": "main.bikes.whole", "published_version": 1, "digest": None}
     place = {**names, "audience": "wide", "share": "causeway_bikes_wide"}
     seen = shown("shared_bikes_wide.bikes.demand", 1, 2)
-    wide = accepted(
-        "bikes", "shared_bikes_wide", audience="wide", share="causeway_bikes_wide", outcome={"models": seen}
-    )
+    outcome = {"models": seen, "also_seen_in": ["island"]}
+    wide = accepted("bikes", "shared_bikes_wide", audience="wide", share="causeway_bikes_wide", outcome=outcome)
     served = deployed("bikes", 9)
     served.model, served.version, served.endpoint = "shared_bikes_wide.bikes.demand", 3, "bikes-wide"
     plant(published("bikes", 1, **place, id="pub_whole"), wide, served)
@@ -93,6 +94,8 @@ def test_of_a_model_that_is_shared_whole_every_version_goes_on_under_its_own_num
     }
     assert edges(workspace="prod", endpoint="bikes-wide") == way
     assert edges(DOWNSTREAM, workspace="dev", model="main.bikes.whole", version=3) == way
+    impact = lineage.trace(alice, Start(workspace="dev", model="main.bikes.whole", version=3), DOWNSTREAM).nodes
+    assert "model_version:island:shared_bikes_wide.bikes.demand/3" in impact
     by_publication = edges(publication="pub_whole")
     assert {f"catalog shared_bikes_wide shows model_version demand/{number}" for number in (1, 2)} <= by_publication
     assert not {one for one in by_publication if "copied_to" in one}
@@ -168,3 +171,18 @@ def test_tables_that_travel_are_origins_of_what_needs_them_and_are_seen_beside_i
     )
     with pytest.raises(NotInProject):
         lineage.trace(bob, Start(workspace="dev", table="main.bikes.a"))
+    check_that_no_line_is_hidden(lineage.trace(alice, Start(workspace="prod", catalog="shared_bikes")))
+
+
+def check_that_no_line_is_hidden(graph: Graph) -> None:
+    """What leads past a column passes between its cards."""
+    layout = lay_out(graph)
+    assert layout.bends
+    for (node_id, column), row in layout.bends.items():
+        lane = graph.nodes[node_id].workspace
+        cards = [
+            at for one, (there, at) in layout.places.items() if (there, graph.nodes[one].workspace) == (column, lane)
+        ]
+        assert not [at for at in cards if at < row + NARROW and row < at + 1]
+    # A table stands next to what needs it, and not where the longest way begins.
+    assert layout.places["table:dev:main.bikes.a"][0] == layout.places["share:dev:causeway_bikes_azure"][0] - 1

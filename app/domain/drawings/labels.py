@@ -23,7 +23,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Label:
-    """The kind, the name in short with where it belongs, and how it stands."""
+    """The kind, the name in short with where it belongs, and how it stands where that is worth a word."""
 
     kind: str
     name: str
@@ -50,7 +50,8 @@ def make(node: Node) -> Label:
         place = f"audience {node.details['audience']}"
     elif node.kind == "endpoint" and node.details.get("served_entity"):
         place = f"serves {node.details['served_entity']}"
-    return Label(kind, name, place, state=str(node.details.get("state") or "").lower().replace("_", " "))
+    state = str(node.details.get("state") or "").lower().replace("_", " ")
+    return Label(kind, name, place, state if state != "active" else "")
 
 
 def _tell_run(node: Node) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from app.domain.drawings import labels
-from app.domain.drawings.layout import Layout, lay_out
+from app.domain.drawings.layout import NARROW, Layout, Slot, lay_out
 from app.domain.lineage_graphs import Edge, Graph, Node, gather
 
 WIDTH, HEIGHT, GAP_X, GAP_Y = 224, 62, 60, 18
@@ -81,11 +81,20 @@ def _draw_lane(layout: Layout, at: int, width: int) -> str:
 
 def _draw_edge(graph: Graph, layout: Layout, edge: Edge) -> str:
     (from_x, from_y), (to_x, to_y) = (_place(graph, layout, one) for one in (edge.from_id, edge.to_id))
-    start, end, bend = (from_x + WIDTH, from_y + HEIGHT / 2), (to_x - 2, to_y + HEIGHT / 2), GAP_X * 0.55
-    way = (start, (start[0] + bend, start[1]), (end[0] - bend, end[1]), end)
-    one, two, three, four = (f"{x:g} {y:g}" for x, y in way)
+    way = f"M{from_x + WIDTH:g} {from_y + HEIGHT / 2:g}"
+    x, y = from_x + WIDTH, from_y + HEIGHT / 2
+    for bend in layout.list_bends(edge):
+        left, middle = _find_bend(graph, layout, bend)
+        way += f"{_curve(x, y, left, middle)}H{left + WIDTH:g}"
+        x, y = left + WIDTH, middle
+    way += _curve(x, y, to_x - 2, to_y + HEIGHT / 2)
     told = escape(edge.kind.replace("_", " "))
-    return f'<path class="edge" marker-end="url(#tip)" d="M{one}C{two} {three} {four}"><title>{told}</title></path>'
+    return f'<path class="edge" marker-end="url(#tip)" d="{way}"><title>{told}</title></path>'
+
+
+def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
+    bend = GAP_X * 0.55
+    return f"C{x + bend:g} {y:g} {to_x - bend:g} {to_y:g} {to_x:g} {to_y:g}"
 
 
 def _draw_node(graph: Graph, layout: Layout, node: Node) -> str:
@@ -115,10 +124,24 @@ def _shorten(text: str, length: int) -> str:
 
 
 def _place(graph: Graph, layout: Layout, node_id: str) -> tuple[float, float]:
+    """The upper left corner of a node's card."""
     column, row = layout.places[node_id]
+    return _find_x(column), _find_y(graph, layout, node_id, row)
+
+
+def _find_bend(graph: Graph, layout: Layout, bend: Slot) -> tuple[float, float]:
+    """Where a line comes into a column between its ends; it leaves it at the same height."""
+    narrow = NARROW * (HEIGHT + GAP_Y) - GAP_Y
+    return _find_x(bend[1]), _find_y(graph, layout, bend[0], layout.bends[bend]) + narrow / 2
+
+
+def _find_x(column: int) -> float:
+    return MARGIN + GAP_X / 2 + column * (WIDTH + GAP_X)
+
+
+def _find_y(graph: Graph, layout: Layout, node_id: str, row: float) -> float:
     at = next(at for at, lane in enumerate(layout.lanes) if lane.workspace == graph.nodes[node_id].workspace)
-    x = MARGIN + GAP_X / 2 + column * (WIDTH + GAP_X)
-    return x, _top(layout, at) + LANE_HEAD + (row - layout.lanes[at].row) * (HEIGHT + GAP_Y)
+    return _top(layout, at) + LANE_HEAD + (row - layout.lanes[at].row) * (HEIGHT + GAP_Y)
 
 
 def _top(layout: Layout, at: int) -> float:
