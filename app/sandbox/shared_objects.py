@@ -101,6 +101,7 @@ def _new_entry(call: Call, share: Document, wanted: Document, kind: _Kind) -> Do
     if name.count(".") != 2 or "/" in name:
         whole = "; models are shared whole, never a version" if object_type == "MODEL" else ""
         raise errors.invalid(f"'{name}' is not the full name of a {kind.title.lower()}{whole}.")
+    securables.require_parents(call, name)
     place = call.world.resolve(call.metastore, name, object_type)
     if place is None or place.read_only:
         raise errors.invalid(f"{kind.title} '{name}' comes from a share; what was received cannot be shared again.")

@@ -158,7 +158,9 @@ def remove_object(workspace: str, share: str, kind: str, name: str) -> None:
     try:
         if _find_object(workspace, share, kind, name) is None:
             return
-        _update(workspace, share, action, SharedDataObjectUpdateAction.REMOVE, kind, name, None)
+        # What went meanwhile, the object or the share, is not there to be removed: the read below shows it.
+        with suppress(UpstreamNotFound):
+            _update(workspace, share, action, SharedDataObjectUpdateAction.REMOVE, kind, name, None)
         if _find_object(workspace, share, kind, name) is not None:
             raise WrittenNotVisible(workspace=workspace, action=action)
     except ShareNotFound:

@@ -137,6 +137,8 @@ def test_a_model_is_added_once_whole_and_under_a_name_of_its_own(sandbox: Sandbo
         (added(other, shared_as="a.b"), "INVALID_PARAMETER_VALUE"),
         (added(f"{model}/1"), "INVALID_PARAMETER_VALUE"),
         (added(f"{model}_missing"), "RESOURCE_DOES_NOT_EXIST"),
+        (added("main.absent.m"), "SCHEMA_DOES_NOT_EXIST"),
+        (added("absent.s.m"), "CATALOG_DOES_NOT_EXIST"),
     ):
         with pytest.raises(DatabricksError) as refused:
             admin.shares.update(share, updates=update)

@@ -13,6 +13,7 @@ from databricks.sdk.service.catalog import PermissionsChange, Privilege
 from app.workspaces import (
     catalogs,
     endpoints,
+    external_lineage,
     grants,
     invocations,
     metastores,
@@ -24,6 +25,7 @@ from app.workspaces import (
 )
 from app.workspaces.endpoints import ServedEntity
 from tests.sandbox.running import unique
+from tests.sandbox.sharing import make_table
 from tests.workspaces.conftest import Platform
 from tests.workspaces.test_endpoints import FILES, until_settled
 
@@ -34,7 +36,8 @@ EMPTY = {"MLmodel": "flavors: {}"}
 @dataclass(frozen=True)
 class Scene:
     """`model` is in `share` as bikes.demand, `catalog` of prod is made of it, `endpoint` serves it; `other` and `third`
-    are in no share, `hidden` is the admin's. `withdrawn` is the number of a version that is gone again.
+    are in no share, `hidden` and `hidden_table` are the admin's. `table` may be shared, and so may another of its name
+    with `_2`. `withdrawn` is the number of a version that is gone again.
     """
 
     schema: str
@@ -48,6 +51,8 @@ class Scene:
     shared: str
     endpoint: str
     withdrawn: int
+    table: str
+    hidden_table: str
     partner: str = "gcp:europe-west1:8ba960af-ef1e-49c2-add9-438009bfd87d"
 
 
@@ -74,7 +79,16 @@ def prepare(platform: Platform) -> Scene:
     withdrawn = platform.register("dev", model, EMPTY)
     models.remove_version("dev", model, withdrawn)
     made = (model, other, third, hidden, share, provider, catalog, shared, endpoint, withdrawn)
-    return Scene(f"main.{schema}", *made)
+    return Scene(f"main.{schema}", *made, *_make_tables(platform, f"main.{schema}.t", f"{hidden}_t"))
+
+
+def _make_tables(platform: Platform, table: str, hidden: str) -> tuple[str, str]:
+    admin = platform.sandbox.client("dev")
+    for name in (table, f"{table}_2", hidden):
+        make_table(admin, name)
+    for name in (table, f"{table}_2"):
+        platform.sandbox.grant("dev", "TABLE", name, platform.controls["dev"].name, "SELECT")
+    return table, hidden
 
 
 def call(scene: Scene, line: str) -> Any:
@@ -119,6 +133,20 @@ def _ensure_schema(workspace: str, *names: str) -> None:
     catalogs.ensure_schema(workspace, catalog, schema, comment=COMMENT)
 
 
+def _add(kind: str) -> Callable[..., Any]:
+    return lambda share, name, alias: shares.ensure_object("dev", share, kind, name, shared_as=alias)
+
+
+def _reshare(share: str, model: str) -> None:
+    shares.ensure_share("prod", share, comment=COMMENT)
+    shares.ensure_model("prod", share, model, shared_as="bikes.again")
+
+
+def _tell_lineage(source: str, model: str) -> None:
+    external_lineage.ensure_source("prod", source, description=COMMENT)
+    external_lineage.ensure_link("prod", source, model, 1, {})
+
+
 def _predict(endpoint: str, column: str, padding: str = "") -> None:
     split = {"columns": [column], "data": [[1.5]]}
     invocations.predict("prod", endpoint, {"dataframe_split": split, "client_request_id": padding})
@@ -141,6 +169,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "ensure_reader": shares.ensure_reader,
     "remove_reader": shares.remove_reader,
     "add": lambda share, model, name: shares.ensure_model("dev", share, model, shared_as=name),
+    "add_table": _add(shares.TABLE),
+    "add_function": _add(shares.FUNCTION),
+    "remove_table": lambda share, table: shares.remove_object("dev", share, shares.TABLE, table),
+    "reshare": _reshare,
+    "tell_lineage": _tell_lineage,
     "ensure_recipient": lambda workspace, identifier, name: recipients.ensure_recipient(
         workspace, identifier, name=name, comment=COMMENT
     ),
@@ -233,10 +266,21 @@ def _disown(platform: Platform, scene: Scene) -> Iterator[None]:
         admin.shares.update(scene.share, owner=platform.controls["dev"].name)
 
 
+def _let_tell_lineage(platform: Platform, _: Scene) -> Iterator[None]:
+    metastore, control = platform.sandbox.client("prod").metastores.summary().metastore_id, platform.controls["prod"]
+    path = f"/api/2.1/unity-catalog/permissions/metastore/{metastore}"
+    for change in ("add", "remove"):
+        # The SDK's enum lacks this privilege.
+        body = {"changes": [{"principal": control.name, change: ["CREATE_EXTERNAL_METADATA"]}]}
+        assert platform.sandbox.call("prod", "PATCH", path, json=body).ok
+        if change == "add":
+            yield
+
+
 ARRANGED: dict[str, Callable[[Platform, Scene], Iterator[None]]] = {
     function.__name__.removeprefix("_"): function
     for function in (
         *(_hide_share, _hide_catalog, _lose_a_creation, _lose_an_addition, _throttle, _throttle_for_long),
-        *(_drop_and_make_again, _disown),
+        *(_drop_and_make_again, _disown, _let_tell_lineage),
     )
 }
