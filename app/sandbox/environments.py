@@ -7,6 +7,7 @@ is outside its transitive closure is refused later, in the process itself (see `
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, distribution, distributions, packages_distributions
 from pathlib import Path
@@ -18,6 +19,15 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 class UnmetRequirement(Exception):
     """A requirement that cannot be met here; the message reads like pip's own."""
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What a distribution says of itself, parsed: a declared environment asks hundreds of them."""
+
+    name: str
+    version: str
+    dependencies: tuple[Requirement, ...]
 
 
 def unpack_wheel(filename: str, content: bytes, folder: Path) -> list[str]:
@@ -48,7 +58,8 @@ def resolve(requirements: Iterable[str], site: Path | None = None) -> dict[str, 
     Wheels unpacked in `site` go before what is installed. Raises UnmetRequirement for the first requirement,
     direct or of a dependency, that nothing here satisfies.
     """
-    unpacked = {_canonical_name(found): found for found in distributions(path=[str(site)])} if site else {}
+    described = map(_describe, distributions(path=[str(site)])) if site else ()
+    unpacked = {found.name: found for found in described}
     # A line whose marker speaks of another Python is passed over, as pip does.
     parsed = [_parse(text) for text in requirements]
     waiting = [requirement for requirement in parsed if not requirement.marker or requirement.marker.evaluate()]
@@ -87,7 +98,7 @@ def _parse(text: str) -> Requirement:
         raise UnmetRequirement(f"ERROR: Invalid requirement: '{text}': {error}") from error
 
 
-def _satisfying(requirement: Requirement, unpacked: Mapping[str, Distribution]) -> Distribution:
+def _satisfying(requirement: Requirement, unpacked: Mapping[str, _Described]) -> _Described:
     name = canonicalize_name(requirement.name)
     found = unpacked.get(name) or _installed(name)
     if found is None or not requirement.specifier.contains(found.version, prereleases=True):
@@ -99,20 +110,25 @@ def _satisfying(requirement: Requirement, unpacked: Mapping[str, Distribution]) 
     return found
 
 
-def _dependencies(found: Distribution, extras: frozenset[str]) -> Iterator[Requirement]:
-    for text in found.requires or ():
-        requirement = Requirement(text)
+def _dependencies(found: _Described, extras: frozenset[str]) -> Iterator[Requirement]:
+    for requirement in found.dependencies:
         marker = requirement.marker
         if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or {""}):
             yield requirement
 
 
 @cache
-def _installed(name: str) -> Distribution | None:
+def _installed(name: str) -> _Described | None:
     try:
-        return distribution(name)
+        return _describe(distribution(name))
     except ModuleNotFoundError:
         return None
+
+
+def _describe(found: Distribution) -> _Described:
+    metadata = found.metadata
+    dependencies = tuple(Requirement(text) for text in found.requires or ())
+    return _Described(canonicalize_name(metadata["Name"]), metadata["Version"], dependencies)
 
 
 @cache
@@ -121,7 +137,3 @@ def _modules() -> dict[str, frozenset[str]]:
         module: frozenset(canonicalize_name(owner) for owner in owners)
         for module, owners in packages_distributions().items()
     }
-
-
-def _canonical_name(found: Distribution) -> str:
-    return canonicalize_name(found.metadata["Name"])

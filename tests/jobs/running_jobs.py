@@ -1,9 +1,9 @@
 """Jobs as the plain programs that they are: host and token in the environment, a folder as the only argument."""
 
+import importlib
 import io
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +11,11 @@ from typing import Any
 
 from databricks.sdk.service.catalog import VolumeType
 
+from tests import warm_programs
 from tests.sandbox.running import Person, Sandbox, unique
 
 REPOSITORY = Path(__file__).parents[2]
 BIKES = REPOSITORY / "app/sandbox/data/bikeshare.csv"
-DEADLINE_SECONDS = 300
-
-# One process runs the entry point on each folder in turn and prints how it exited.
-PROGRAM = """
-import importlib, sys
-main = importlib.import_module("causeway_jobs." + sys.argv[1]).main
-for folder in sys.argv[2:]:
-    sys.argv = ["job", "--folder=" + folder]
-    try:
-        main()
-        print("EXIT 0")
-    except SystemExit as end:
-        print("EXIT", end.code)
-"""
 
 
 @dataclass(frozen=True)
@@ -104,8 +91,8 @@ class Team:
         """Run the job once for each set of parameters, as the admin unless a person is named."""
         folders = [self.folder(name, parameters) for parameters in asked]
         done = self.start(name, folders, person, host)
-        codes = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("EXIT")]
-        assert len(codes) == len(folders), done.stdout + done.stderr
+        codes = [line.split()[1] for line in done.output.splitlines() if line.startswith("EXIT")]
+        assert len(codes) == len(folders), done.output
         return [Ended(int(code), self.find(folder)) for code, folder in zip(codes, folders, strict=True)]
 
     def folder(self, name: str, parameters: dict[str, Any]) -> str:
@@ -120,7 +107,7 @@ class Team:
 
     def start(
         self, name: str, folders: list[str], person: Person | None = None, host: str | None = None
-    ) -> "subprocess.CompletedProcess[str]":
+    ) -> warm_programs.Ended:
         """The bare process, with nothing of Databricks or MLflow in its environment but host and token."""
         known = self.sandbox.workspaces["dev"]
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("DATABRICKS_", "MLFLOW_"))}
@@ -128,12 +115,8 @@ class Team:
             **kept,
             "DATABRICKS_HOST": host or known["host"],
             "DATABRICKS_TOKEN": person.token if person else known["token"],
-            "PYTHONPATH": str(REPOSITORY / "jobs"),
         }
-        command = [sys.executable, "-c", PROGRAM, name, *folders]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
-        )
+        return warm_programs.run("tests.jobs.running_jobs:main", name, *folders, environment=environment)
 
     def files_of(self, model: str, version: int) -> dict[str, bytes]:
         """A version's files as the service reads them: by the Files API."""
@@ -166,3 +149,15 @@ class Team:
             assert self.sandbox.call("dev", "PUT", path, data=content).status_code == 204
         self.registry("POST", "model-versions/finalize", json={"name": model, "version": str(version)})
         return version
+
+
+def main() -> None:
+    """Run the job's entry point on each folder in turn, and print how it exited."""
+    entry = importlib.import_module(f"causeway_jobs.{sys.argv[1]}").main
+    for folder in sys.argv[2:]:
+        sys.argv = ["job", f"--folder={folder}"]
+        try:
+            entry()
+            print("EXIT 0")
+        except SystemExit as end:
+            print("EXIT", end.code)

@@ -98,8 +98,8 @@ def test_a_refused_training_writes_its_error_exits_with_1_and_starts_no_run(team
 def test_an_unexpected_failure_is_raised_and_leaves_no_result(team: Team) -> None:
     folder = team.folder("train", team.training(max_trials=None, budget_seconds=None))
     done = team.start("train", [folder])
-    assert done.returncode == 1
-    assert "ValueError: a search needs budget_seconds or max_trials" in done.stderr
+    assert done.code == 1
+    assert "ValueError: a search needs budget_seconds or max_trials" in done.output
     assert team.find(folder) is None
 
 

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ from databricks.sdk.core import Config
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
 from databricks.sdk.service.iam import ComplexValue
 
+from tests import warm_programs
 from tests.forked_programs import Forked
 
 START_DEADLINE_SECONDS = 90
@@ -152,10 +151,9 @@ class Sandbox:
             "MLFLOW_TRACKING_URI": "databricks",
             "MLFLOW_REGISTRY_URI": "databricks-uc",
         }
-        command = [sys.executable, str(script), *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        done = warm_programs.run("tests.warm_programs:script", str(script), *arguments, environment=environment)
+        assert done.code == 0, done.output
+        return done.output
 
 
 def unique(prefix: str) -> str:
