@@ -38,11 +38,11 @@ def make_routes(world: World, faults: Faults, requests: Requests) -> Routes:
     def change_settings(call: Call) -> dict[str, Any]:
         return asdict(settings.change(world.state, call.body))
 
-    @routes.get("/__sandbox/journal", admin=True, query={"kind": str})
+    @routes.get("/__sandbox/journal", admin=True, query={"kind": str, "offset": int})
     def list_effects(call: Call) -> dict[str, Any]:
-        return {"effects": world.state.list_effects(call.query.get("kind"))}
+        return {"effects": world.state.list_effects(**call.query)}
 
-    @routes.get("/__sandbox/requests", admin=True, query={"path": str, "method": str, "workspace": str})
+    @routes.get("/__sandbox/requests", admin=True, query={"path": str, "method": str, "workspace": str, "since": int})
     def list_requests(call: Call) -> dict[str, Any]:
         seen = requests.list_all(**call.query)
         return {"count": len(seen), "requests": seen}

@@ -40,10 +40,10 @@ class Requests:
         with self._lock:
             self._seen.append(seen)
 
-    def list_all(self, path: str = "*", method: str = "*", workspace: str = "*") -> list[Document]:
-        """Those that match the patterns (fnmatch), oldest first."""
+    def list_all(self, path: str = "*", method: str = "*", workspace: str = "*", since: int = 0) -> list[Document]:
+        """Those that match the patterns (fnmatch) and came in that millisecond or later, oldest first."""
         with self._lock:
-            seen = list(self._seen)
+            seen = [request for request in self._seen if request.at >= since]
         return [
             asdict(request)
             for request in seen

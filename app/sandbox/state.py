@@ -90,10 +90,10 @@ class State:
         """One line of the journal, in the transaction of the effect itself."""
         self._query("INSERT INTO journal (kind, effect) VALUES (?, ?)", kind, json.dumps(effect))
 
-    def list_effects(self, kind: str | None = None) -> list[Document]:
-        """The journal, oldest first."""
-        rows = self._query("SELECT effect FROM journal WHERE ? IS NULL OR kind = ? ORDER BY number", kind, kind)
-        return [_read(effect) for (effect,) in rows]
+    def list_effects(self, kind: str | None = None, offset: int = 0) -> list[Document]:
+        """The journal, oldest first, without the first `offset`."""
+        chosen = "SELECT effect FROM journal WHERE ? IS NULL OR kind = ? ORDER BY number LIMIT -1 OFFSET ?"
+        return [_read(effect) for (effect,) in self._query(chosen, kind, kind, offset)]
 
     def clear(self, keep: tuple[str, ...] = ()) -> None:
         """Forget everything but the documents of the kinds in `keep`."""

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,11 +13,20 @@ from tests.journeys.mortal_services import MortalWorld
 from tests.journeys.served_models import Models as Models
 from tests.journeys.served_models import log_models
 from tests.journeys.stories import STORIES, Passage, play
+from tests.journeys.upstream_calls import Calls, list_calls
 from tests.two_workspaces import TwoWorkspaces
 
-Told = dict[str, dict[str, Any]]
-Undisturbed = Callable[[str], tuple[Passage, Told]]
+Undisturbed = Callable[[str], "Calm"]
 Report = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Calm:
+    """A passage that nothing disturbed: by stage, what came of it, and which calls its steps made upstream."""
+
+    passage: Passage
+    told: dict[str, dict[str, Any]]
+    calls: dict[str, Calls]
 
 
 @pytest.fixture(scope="session")
@@ -65,13 +75,19 @@ def mortal_models(mortal: MortalWorld) -> Models:
 @pytest.fixture(scope="session")
 def undisturbed(mortal: MortalWorld, mortal_models: Models) -> Undisturbed:
     """Plays a story undisturbed, once: what came of each stage, to hold others against."""
-    played: dict[str, tuple[Passage, Told]] = {}
+    played: dict[str, Calm] = {}
 
-    def get(name: str) -> tuple[Passage, Told]:
+    def get(name: str) -> Calm:
         if name not in played:
-            passage = Passage(mortal, mortal.service, mortal_models)
-            STORIES[name].prepare(passage)
-            played[name] = passage, {stage: play(STORIES[name], passage, stage) for stage in STORIES[name].stages}
+            story = STORIES[name]
+            calm = Calm(Passage(mortal, mortal.service, mortal_models), {}, {})
+            story.prepare(calm.passage)
+            for stage in story.stages:
+                since = time.time_ns() // 1_000_000
+                calm.told[stage] = play(story, calm.passage, stage)
+                assert calm.passage.operations[stage]["state"] == story.ends_as, calm.told[stage]
+                calm.calls[stage] = list_calls(calm.passage, stage, since)
+            played[name] = calm
         return played[name]
 
     return get

@@ -64,12 +64,13 @@ class Passage:
     def get(self, path: str) -> Any:
         return self.call("GET", path).json()
 
-    def follow(self, operation_id: str, until: Callable[[dict[str, Any]], bool] = lambda one: one["done"]) -> Any:
-        """The operation, once it has ended or `until` holds; a service that died on the way is started again."""
+    def follow(self, operation_id: str) -> Any:
+        """The operation, once it has ended; a service that died on the way is started again."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not until(operation := self.get(f"/v1/operations/{operation_id}")):
+        # Where a worker of its own dies, nothing ends the poll.
+        seconds = 20 if self.service.worker is None else 1
+        while not (operation := self.get(f"/v1/operations/{operation_id}?wait_seconds={seconds}"))["done"]:
             assert time.monotonic() < deadline, operation
-            time.sleep(0.02)
         return operation
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -100,11 +101,16 @@ class Story:
     cut_short: str = ""
     """The step that a cancel interrupts; where exactly, nobody can say."""
 
+    @property
+    def ends_as(self) -> str:
+        """The state in which each operation ends."""
+        return "CANCELLED" if self.cut_short else "SUCCEEDED"
+
 
 def play(story: Story, passage: Passage, stage: str) -> dict[str, Any]:
     """Play one stage and tell what came of it: the operation, its record, the views, and the effects upstream."""
     world = passage.world
-    before = len(world.sandbox.effects())
+    before = len(world.list_effects())
     operation = passage.follow(story.stages[stage](passage))
     passage.operations[stage] = operation
     told = {name: operation[name] for name in ("kind", "state", "error")}
@@ -139,7 +145,7 @@ def _settled(world: MortalWorld) -> list[dict[str, Any]]:
     """The effects, once every job run that began has ended."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
-        effects = world.sandbox.effects()
+        effects = world.list_effects()
         kinds = Counter(effect["kind"] for effect in effects)
         if kinds["job-run-started"] == kinds["job-run-ended"]:
             return effects
@@ -237,7 +243,9 @@ def _cancel(passage: Passage) -> str:
         assert time.monotonic() < deadline, passage.get(f"/v1/operations/{operation_id}")
         passage.service.revive()
         time.sleep(0.02)
-    passage.follow(operation_id, lambda operation: waits in [step["name"] for step in operation["steps"]])
+    while waits not in [step["name"] for step in passage.get(f"/v1/operations/{operation_id}")["steps"]]:
+        assert time.monotonic() < deadline, passage.get(f"/v1/operations/{operation_id}")
+        time.sleep(0.02)
     passage.call("POST", f"/v1/operations/{operation_id}:cancel")
     return operation_id
 

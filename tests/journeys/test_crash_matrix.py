@@ -28,10 +28,10 @@ IN_TURN, APART = pytest.mark.xdist_group("matrix in turn"), pytest.mark.xdist_gr
 @IN_TURN
 @pytest.mark.parametrize("name", STORIES)
 def test_the_steps_of_a_workflow_are_those_that_stored_histories_hold(undisturbed: Undisturbed, name: str) -> None:
-    passage, told = undisturbed(name)
+    passage = undisturbed(name).passage
     committed = yaml.safe_load(HISTORIES.read_text())
 
-    for stage in told:
+    for stage in passage.operations:
         points = passage.service.crashes.points(passage.operations[stage]["id"])
         steps = [step for step, moment in points if moment == BEFORE and not step.startswith(HAND_OVER)]
         assert steps == committed[stage], "CONTRIBUTING says what a change of steps needs"
@@ -44,7 +44,7 @@ def test_the_steps_of_a_workflow_are_those_that_stored_histories_hold(undisturbe
 def test_an_operation_that_dies_at_each_of_its_boundaries_in_turn_ends_as_if_nothing_had_been(
     mortal: MortalWorld, mortal_models: Models, undisturbed: Undisturbed, matrix: Report, name: str
 ) -> None:
-    story, (calm, expected) = STORIES[name], undisturbed(name)
+    story, calm = STORIES[name], undisturbed(name)
     passage = Passage(mortal, mortal.service, mortal_models)
     story.prepare(passage)
 
@@ -53,10 +53,10 @@ def test_an_operation_that_dies_at_each_of_its_boundaries_in_turn_ends_as_if_not
         found = play(story, passage, stage)
         died = passage.service.deaths - deaths
         _die(passage, NONE)
-        compared = compare(expected[stage], found)
+        compared = compare(calm.told[stage], found)
         matrix(crashes=died, operations=1, compared=compared)
         assert compared == ([], [], [])
-        assert set(list_points(story, passage, stage)) == set(list_points(story, calm, stage))
+        assert set(list_points(story, passage, stage)) == set(list_points(story, calm.passage, stage))
         assert died == len(passage.service.crashes.points(passage.operations[stage]["id"]))
 
 
@@ -66,8 +66,8 @@ def test_an_operation_that_dies_at_each_of_its_boundaries_in_turn_ends_as_if_not
 def test_an_operation_that_dies_at_one_of_its_boundaries_ends_as_if_nothing_had_been(
     mortal: MortalWorld, mortal_models: Models, undisturbed: Undisturbed, matrix: Report, name: str, database: str
 ) -> None:
-    story, (calm, expected) = STORIES[name], undisturbed(name)
-    points = {stage: list_points(story, calm, stage) for stage in story.stages}
+    story, calm = STORIES[name], undisturbed(name)
+    points = {stage: list_points(story, calm.passage, stage) for stage in story.stages}
 
     for crashes in _choose(points, database):
         passage = Passage(mortal, mortal.get_service(database), mortal_models)
@@ -79,7 +79,7 @@ def test_an_operation_that_dies_at_one_of_its_boundaries_ends_as_if_nothing_had_
             mortal.eventually(lambda: passage.service.revive() > deaths)  # noqa: B023
             died = passage.service.deaths - deaths
             _die(passage, NONE)
-            compared = compare(expected[stage], found)
+            compared = compare(calm.told[stage], found)
             matrix(crashes=died, operations=1, compared=compared)
             assert (point, compared) == (point, ([], [], []))
             assert (point, died) == (point, 1)

@@ -1,7 +1,7 @@
 """Answers that are lost after the work was done, and calls that are refused or throttled: what happens, happens once.
 
-In `make test` each call of each workflow loses its answer, and is refused, but for one of each, which is throttled;
-where the environment says `CHAOS`, each call is spoiled in all three ways.
+In `make test` a sample of the calls of each step lose their answers, and another is refused, but for one call of each
+workflow, which is throttled; where the environment says `CHAOS`, each call is spoiled in all three ways.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import os
 import random
 import time
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from tests.crashing import NONE
-from tests.journeys.conftest import Models, Report
+from tests.journeys.conftest import Models, Report, Undisturbed
 from tests.journeys.mortal_services import MortalWorld
-from tests.journeys.stories import STORIES, Passage, Story, compare, play
+from tests.journeys.stories import STORIES, Passage, compare, play
 from tests.journeys.upstream_calls import (
     ACCEPTANCE,
     LOST,
@@ -25,7 +24,6 @@ from tests.journeys.upstream_calls import (
     THROTTLED,
     Calls,
     Spoiled,
-    list_calls,
     list_rounds,
     list_seen,
     make_rules,
@@ -40,20 +38,19 @@ pytestmark = pytest.mark.xdist_group("matrix apart")
 
 @pytest.mark.parametrize("name", WITH_CALLS)
 def test_a_call_whose_answer_is_lost_or_that_is_refused_changes_nothing(
-    mortal: MortalWorld, mortal_models: Models, matrix: Report, name: str
+    mortal: MortalWorld, mortal_models: Models, undisturbed: Undisturbed, matrix: Report, name: str
 ) -> None:
-    story = STORIES[name]
+    story, calm = STORIES[name], undisturbed(name)
     mortal.service.crashes.plan(NONE)
-    calls, expected = _play_undisturbed(story, Passage(mortal, mortal.service, mortal_models))
 
-    for rounds in _choose(calls):
+    for rounds in _choose(calm.calls):
         passage = Passage(mortal, mortal.service, mortal_models)
         story.prepare(passage)
         for stage, spoiled in rounds.items():
-            began = _spoil(passage, calls[stage], spoiled)
+            began = _spoil(passage, calm.calls[stage], spoiled)
             found = play(story, passage, stage)
             passage.service.crashes.spoil("", "", {})
-            compared = compare(expected[stage], found)
+            compared = compare(calm.told[stage], found)
             statuses = Counter(STATUS.get(one["status"], "") for one in list_seen(passage, began))
             counted = {what: statuses[what] for what in ("lost_answers", "refusals")}
             matrix(operations=1, compared=compared, **counted)
@@ -61,27 +58,15 @@ def test_a_call_whose_answer_is_lost_or_that_is_refused_changes_nothing(
             assert sum(counted.values()) > 0
 
 
-def _play_undisturbed(story: Story, passage: Passage) -> tuple[dict[str, Calls], dict[str, dict[str, Any]]]:
-    story.prepare(passage)
-    calls, told = {}, {}
-    for stage in story.stages:
-        since = _now()
-        told[stage] = play(story, passage, stage)
-        calls[stage] = list_calls(passage, stage, since)
-    return calls, told
-
-
 def _choose(calls: dict[str, Calls]) -> list[dict[str, dict[str, Spoiled]]]:
     """For each passage: what to spoil in each stage."""
     if "CHAOS" in os.environ:
         some = {stage: list_rounds(made, [REFUSED, THROTTLED, LOST]) for stage, made in calls.items()}
     else:
-        chosen = random.Random(SEED)
-        some = {stage: list_rounds(made, [LOST]) for stage, made in calls.items()}
+        chosen, some = random.Random(SEED), {}
         for stage, made in calls.items():
-            [refused, *_] = list_rounds(made, [REFUSED])
-            step = chosen.choice(sorted(refused))
-            some[stage].append({**refused, step: [(0, THROTTLED)]})
+            lost, refused = (chosen.choice(list_rounds(made, [way])) for way in (LOST, REFUSED))
+            some[stage] = [lost, {**refused, chosen.choice(sorted(refused)): [(0, THROTTLED)]}]
     longest = max(len(rounds) for rounds in some.values())
     return [{stage: rounds[number % len(rounds)] for stage, rounds in some.items()} for number in range(longest)]
 

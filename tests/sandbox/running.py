@@ -136,9 +136,10 @@ class Sandbox:
         finally:
             assert self.call("dev", "PATCH", "/__sandbox/settings", json=known).status_code == 200
 
-    def effects(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """The journal."""
-        answer = self.call("dev", "GET", "/__sandbox/journal", params={"kind": kind} if kind else None)
+    def effects(self, kind: str | None = None, offset: int = 0) -> list[dict[str, Any]]:
+        """The journal, of a kind if one is given, without the first `offset`."""
+        query = {"offset": offset, **({"kind": kind} if kind else {})}
+        answer = self.call("dev", "GET", "/__sandbox/journal", params=query)
         return list(answer.json()["effects"])
 
     def run_script(self, script: Path, workspace: str, *arguments: str, token: str | None = None) -> str:

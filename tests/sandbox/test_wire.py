@@ -150,6 +150,17 @@ def test_a_delayed_call_is_answered_late(sandbox: Sandbox, unique: Unique) -> No
     assert time.monotonic() - begun >= 0.4
 
 
+def test_journal_and_requests_can_be_read_from_where_one_stopped(sandbox: Sandbox, unique: Unique) -> None:
+    admin, before = sandbox.client("dev"), len(sandbox.effects())
+    made = [admin.catalogs.create(unique("c")).name for _ in range(2)]
+    assert [effect["name"] for effect in sandbox.effects(offset=before)] == made
+    assert [effect["name"] for effect in sandbox.effects("catalog-created", before + 1)] == []
+    seen = sandbox.call("dev", "GET", "/__sandbox/requests", params={"path": CATALOGS}).json()["requests"]
+    since = {"path": CATALOGS, "since": seen[-1]["at"]}
+    last = sandbox.call("dev", "GET", "/__sandbox/requests", params=since).json()["requests"]
+    assert last == [one for one in seen if one["at"] >= seen[-1]["at"]]
+
+
 def test_an_unknown_kind_of_fault_is_refused(sandbox: Sandbox) -> None:
     assert sandbox.call("dev", "POST", "/__sandbox/faults", json={"kind": "explode"}).status_code == 400
 
