@@ -101,10 +101,13 @@ def asking_as(token: AccessToken) -> Iterator[None]:
 
 
 def list_unanswering() -> list[str]:
-    """The configured workspaces that left the last calls of this process unanswered."""
-    configured = configuration.current().workspaces
+    """The workspaces that, as they are configured now, left the last calls of control in this process unanswered."""
+    described = configuration.current().workspaces
     with _lock:
-        return sorted(name for (name, _), known in _connections.items() if known.circuit.is_open and name in configured)
+        known = {name: _connections.get((name, None)) for name in described}
+    return sorted(
+        name for name, one in known.items() if one and one.configured == described[name] and one.circuit.is_open
+    )
 
 
 @contextmanager

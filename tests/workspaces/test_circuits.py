@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.configuration import AccessToken, Secret
 from app.errors import (
     Problem,
     UpstreamNotFound,
@@ -19,7 +20,7 @@ from app.errors import (
     WorkspaceUnavailable,
 )
 from app.workspaces import circuits, faults, invocations
-from app.workspaces.clients import connected, list_unanswering
+from app.workspaces.clients import asking_as, connected, list_unanswering
 from tests.workspaces.conftest import Answer, Asked, Configure, Stub
 
 LOST = Answer(lost=True)
@@ -176,7 +177,19 @@ def test_a_changed_configuration_is_asked_at_once(stub: Stub, configure: Configu
     fall_silent(stub)
     stub.script = lambda _: KNOWN
     configure(dev={"host": stub.host, "warehouse_id": "mended"})
+    assert list_unanswering() == [], "of the workspace as it is described now, nothing is known"
     assert ask() is None
+
+
+def test_what_an_admin_at_a_command_line_met_is_not_told_of_control(
+    stub: Stub, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(dev={"host": stub.host})
+    monkeypatch.setenv("DEV_TOKEN", "dapi-of-an-admin")
+    with asking_as(AccessToken(type="pat", token=Secret(env="DEV_TOKEN"))):
+        fall_silent(stub)
+        assert isinstance(ask(), WorkspaceCircuitOpen)
+    assert list_unanswering() == []
 
 
 def test_a_workspace_that_accepts_and_says_nothing_opens_its_circuit_too(configure: Configure) -> None:
