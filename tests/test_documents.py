@@ -12,6 +12,7 @@ from app import configuration
 from app.configuration import schema
 from app.domain.preflight.rights import (
     CONTROL_VOLUME,
+    COPY_SCHEMAS,
     METASTORE,
     PROJECT_SCHEMAS,
     PROJECT_VOLUME,
@@ -58,6 +59,7 @@ def test_the_table_of_rights_is_the_list_that_preflight_checks() -> None:
         CONTROL_VOLUME: "`causeway.control.files`",
         PROJECT_VOLUME: "`main.<project>.files`",
         PROJECT_SCHEMAS: "schema `main.<project>`",
+        COPY_SCHEMAS: "schema `main.<project>`, where it is declared under `sources`",
     }
     where = {"both": "both", "provider": "dev", "consumer": "prod"}
     wanted = []

@@ -195,6 +195,46 @@ def test_a_right_is_held_by_a_group_too_and_by_all_privileges_and_what_lacks_is_
     assert "USE_CATALOG" not in "".join(found.commands)
 
 
+def test_what_copying_and_external_lineage_need_is_looked_for_where_they_are_possible_or_wanted(tmp_path: Path) -> None:
+    def names() -> set[str]:
+        looked = [one for project in (None, "bikes") for one in privileges.list_of_rights("dev", ["consumer"], project)]
+        return {f"{one.name} {one.subject}" for one in looked} & {
+            "control-copies schema main.bikes",
+            "control-tells-lineage the metastore",
+        }
+
+    assert names() == {"control-copies schema main.bikes"}
+    configure(tmp_path, external_lineage=True)
+    assert names() == {"control-copies schema main.bikes", "control-tells-lineage the metastore"}
+    way = {"USE_CATALOG", "USE_SCHEMA"}
+    told: Answers = {grants.list_effective: {CONTROL: way}, owners.get_owner: "somebody"}
+    for name, state, seen in (
+        ("control-copies", "WARNING", "it lacks CREATE_MODEL: accepting with copy: true would fail"),
+        ("control-tells-lineage", "RED", "it lacks CREATE_EXTERNAL_METADATA"),
+    ):
+        found = look(name, told)
+        assert (found.state, found.seen) == (state, seen)
+        assert f'"add": ["{seen.split()[2].strip(":")}"]' in "".join(found.commands)
+        held: Answers = {**told, grants.list_effective: {CONTROL: {*way, "CREATE_MODEL", "CREATE_EXTERNAL_METADATA"}}}
+        assert look(name, held).state == "GREEN"
+    nothing = UpstreamNotFound(workspace="dev", kind="schema", name="main.bikes")
+    found = look("control-copies", {grants.list_effective: nothing})
+    assert (found.state, found.seen) == (
+        "WARNING",
+        "there is no schema main.bikes: accepting with copy: true would fail",
+    )
+    configure_without_sources(tmp_path)
+    assert names() == set()
+
+
+def configure_without_sources(tmp_path: Path) -> None:
+    content = make_configuration()
+    del content["projects"]["bikes"]["sources"]
+    path = tmp_path / "causeway.yaml"
+    path.write_text(yaml.safe_dump(content))
+    configuration.use(path)
+
+
 def test_a_project_with_data_but_no_runner_there_needs_no_runners_rights(tmp_path: Path) -> None:
     content = make_configuration()
     del content["projects"]["bikes"]["runners"]["dev"]

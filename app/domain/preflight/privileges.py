@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from app import configuration
 from app.configuration import share_name
 from app.domain import shareable_catalogs
-from app.domain.preflight.checks import GREEN, RED, UNKNOWN, Finding, Prerequisite, tell_missing
+from app.domain.preflight.checks import GREEN, RED, UNKNOWN, WARNING, Finding, Prerequisite, tell_missing
 from app.domain.preflight.rights import (
     BOTH,
     CONSUMER,
@@ -27,7 +28,10 @@ from app.workspaces import admin_commands
 
 EVERYBODY = "account users"
 ALL = "ALL_PRIVILEGES"
-_UNTOLD = "control is told its own grants on {place} alone, an admin all of them (causeway check --admin)"
+_UNTOLD = (
+    "not told: the platform tells the grants of others on {place} to its owner, to whoever holds MANAGE there, and to"
+    " admins alone, and control is none of them; causeway check --admin asks as an admin"
+)
 
 
 def list_of_rights(workspace: str, roles: list[str], project: str | None) -> list[Prerequisite]:
@@ -129,6 +133,18 @@ def _get_runner(workspace: str, project: str | None) -> str:
 
 
 def _look_at_right(sight: Sight, right: Right, place: Place, holder: str) -> Finding:
+    try:
+        found = _judge_right(sight, right, place, holder)
+    except UpstreamNotFound as problem:
+        if right.fails is None:
+            raise
+        found = Finding(RED, tell_missing(problem))
+    if right.fails is None or found.state != RED:
+        return found
+    return replace(found, state=WARNING, seen=f"{found.seen}: {right.fails} would fail")
+
+
+def _judge_right(sight: Sight, right: Right, place: Place, holder: str) -> Finding:
     needed = {*right.privileges, *(privilege for _, privilege in place.way)}
     names = _list_names(sight, holder, is_control=right.holder == CONTROL)
     held = _spell_out(_get_held(sight, place, names))

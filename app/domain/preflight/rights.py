@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app import configuration
+from app.configuration import list_catalogs
+from app.domain.access import Name, declares
 
 PROVIDER, CONSUMER, BOTH = "provider", "consumer", "both"
 CONTROL, RUNNER = "control", "runner"
 METASTORE, SHAREABLE_CATALOG, CONTROL_VOLUME = "metastore", "shareable catalog", "control's volume"
 PROJECT_VOLUME, PROJECT_SCHEMAS = "project's volume", "project's schemas"
+COPY_SCHEMAS = "project's schemas that may take copies"
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Right:
     """What one of the identities must hold at one kind of place, there being a check of this name for each.
 
     The way there (`USE_CATALOG` and `USE_SCHEMA` on the parents) is needed, too. An owner has every privilege on what
-    it owns, and not on what lies in it [DOC].
+    it owns, and not on what lies in it [DOC]. With `setting`, it is needed where that setting of the workspace is
+    on. With `fails`, that alone would fail without it: a reason to warn, and none to call the workspace unready.
     """
 
     name: str
@@ -30,6 +34,8 @@ class Right:
     privileges: tuple[str, ...]
     why: str
     owns: bool = False
+    setting: str | None = None
+    fails: str | None = None
 
 
 RIGHTS = (
@@ -70,6 +76,16 @@ RIGHTS = (
     Right(
         *("control-catalogs", CONSUMER, CONTROL, METASTORE, ("CREATE_CATALOG",)),
         why="makes a catalog from a share, and owns it: serves from it, lets the runner use it",
+    ),
+    Right(
+        *("control-copies", CONSUMER, CONTROL, COPY_SCHEMAS, ("CREATE_MODEL",)),
+        why="for `copy: true` alone: makes and owns the copies",
+        fails="accepting with copy: true",
+    ),
+    Right(
+        *("control-tells-lineage", CONSUMER, CONTROL, METASTORE, ("CREATE_EXTERNAL_METADATA",)),
+        why="with `external_lineage: true` alone: tells the workspace's own lineage where accepted versions came from",
+        setting="external_lineage",
     ),
     Right(
         *("runner-wheel", BOTH, RUNNER, CONTROL_VOLUME, ("READ_VOLUME",)),
@@ -113,6 +129,8 @@ class Place:
 def list_places(right: Right, workspace: str, project: str | None) -> list[Place]:
     """Where the right is needed in the workspace: what is the project's for a project, else what is control's own."""
     configured = configuration.current().workspaces[workspace]
+    if right.setting is not None and not getattr(configured, right.setting):
+        return []
     if project is None:
         own = {
             METASTORE: [Place("metastore", "")],
@@ -129,7 +147,20 @@ def list_places(right: Right, workspace: str, project: str | None) -> list[Place
         # A beginning of catalogs' names, such as `shared_*`, is no place that anything can be granted on.
         patterns = [pattern for pattern in declared.sources.get(workspace, []) if "." in pattern]
         return list(dict.fromkeys(_container(pattern) for pattern in patterns))
+    if right.place == COPY_SCHEMAS:
+        return _list_copy_schemas(workspace, project)
     return [Place("volume", configured.volume)] if right.holder == RUNNER else []
+
+
+def _list_copy_schemas(workspace: str, project: str) -> list[Place]:
+    """Where acceptances of the project may keep copies: the schema of its volume, and those that it declares whole."""
+    declared = configuration.current().projects[project]
+    named = [pattern.removesuffix(".*") for pattern in declared.sources.get(workspace, []) if pattern.count(".") == 2]
+    schemas = dict.fromkeys([declared.volumes.get(workspace, "").rpartition(".")[0], *named])
+    # Nothing can be made in a catalog that comes from a share.
+    shared = list_catalogs(project, declared, workspace)
+    wholes = [name for name in schemas if declares(project, Name("model", workspace, f"{name}.*"))]
+    return [Place("schema", name) for name in wholes if name.split(".")[0] not in shared]
 
 
 def _container(pattern: str) -> Place:
