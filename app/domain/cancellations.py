@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from app import durable
+from app.domain import audit
 from app.domain.workflows import end, workflows
 from app.errors import OperationCancelled, Problem
 from app.store import operations as store
-from app.store import steps
+from app.store import steps, transitions
 from app.store.operations import LIVE, Operation
 from app.workspaces import runs
 
@@ -16,6 +17,15 @@ NAME = "operations.cancel"
 def workflow_id(operation: Operation) -> str:
     """The workflow that stops this attempt of the operation."""
     return f"{operation.id}.cancel-{operation.attempt}"
+
+
+def request(principal: str, operation: Operation, request_id: str | None = None) -> Operation:
+    """Note who wants the operation stopped, and begin to; one that has ended stays as it is. Safe to repeat."""
+    told = ("cancel requested", operation.project, operation.resource_id, operation.id, request_id)
+    found = transitions.request_cancel(operation.id, principal, audit.event(principal, *told))
+    if found.state in LIVE:
+        begin(found)
+    return found
 
 
 def begin(operation: Operation) -> None:

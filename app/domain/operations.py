@@ -136,13 +136,9 @@ def cancel(caller: Caller, operation_id: str) -> Operation:
     check(caller, operation.kind, operation.project)
     if operation.state == "CANCELLED":
         return operation
-    event = audit.event(
-        caller.principal, "cancel requested", operation.project, operation.resource_id, operation.id, caller.request_id
-    )
-    operation = transitions.request_cancel(operation_id, caller.principal, event)
+    operation = cancellations.request(caller.principal, operation, caller.request_id)
     if operation.state not in LIVE:
         raise OperationAlreadyDone(operation=operation.id, state=operation.state)
-    cancellations.begin(operation)
     return operation
 
 

@@ -7,7 +7,7 @@ from base64 import b32encode
 from datetime import UTC, datetime
 
 from app import durable
-from app.domain import records
+from app.domain import cancellations, records
 from app.domain.access import Caller, check
 from app.domain.drifts import KINDS, Look, Remedy, promised
 from app.domain.drifts.kinds import PlainChanges, make_id
@@ -45,7 +45,14 @@ def begin(caller: Caller, key: Key, drift_id: str, name: str, plan_digest: str |
     return start(*work, workspaces=[drift.workspace], is_new=False)
 
 
-@register(ACTION, Drift, failed={})
+def _undo(operation: Operation) -> None:
+    """What it has begun is stopped with it, on the word of whoever stopped it."""
+    child = operation_store.find(_make_key(operation).operation_id)
+    if child is not None:
+        cancellations.request(str(operation.cancel_requested_by), child)
+
+
+@register(ACTION, Drift, failed={}, undo=_undo)
 async def heal(work: Work) -> Outcome:
     """Have an operation do what is slow, do what is quick, and look whether the difference is gone."""
     child = await durable.step(BEGIN, _begin, work)
@@ -90,11 +97,19 @@ def _begin(work: Work) -> str | None:
     drift, remedy = _read(work)
     if remedy.begin is None:
         return None
-    attempt = operation_store.get(work.id).attempt
-    seed = hashlib.sha256(f"{work.id}/{attempt}".encode())
-    key = Key(f"op_{b32encode(seed.digest()).decode().lower()[:26]}", seed.hexdigest())
-    known = operation_store.find(key.operation_id)
-    return (known or remedy.begin(Caller(work.principal), key, drift)).id
+    key = _make_key(operation_store.get(work.id))
+    child = operation_store.find(key.operation_id) or remedy.begin(Caller(work.principal), key, drift)
+    operation = operation_store.get(work.id)
+    if operation.cancel_requested_by is not None:
+        # The wish to cancel came while it was being begun: nobody else knows of it.
+        _undo(operation)
+    return child.id
+
+
+def _make_key(operation: Operation) -> Key:
+    """Whose operation each attempt of a remedy begins."""
+    seed = hashlib.sha256(f"{operation.id}/{operation.attempt}".encode())
+    return Key(f"op_{b32encode(seed.digest()).decode().lower()[:26]}", seed.hexdigest())
 
 
 def _poll(child: str) -> durable.Waiting | bool:

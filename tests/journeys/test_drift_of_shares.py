@@ -19,7 +19,7 @@ from tests.journeys.behind_our_back import BehindOurBack
 from tests.journeys.drifting import Drift, of, reconcile, remedy
 from tests.sandbox.running import unique
 from tests.service_process import wait_for_end
-from tests.two_workspaces import ADA, BOB, DECLARED_TABLE, PARTNER, VIEWER, TwoWorkspaces, problem
+from tests.two_workspaces import ADA, ALICE, BOB, DECLARED_TABLE, PARTNER, VIEWER, TwoWorkspaces, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 # Kind, audience in which it is made, severity, remedy (None: only people can heal it).
@@ -53,6 +53,7 @@ CASES = [
     ("catalog-users-lost", "empty", "HIGH", "put-back"),
     ("catalog-owner-changed", "lost", "HIGH", None),
 ]
+WAIT = "wait for the copy job"
 # Found where the bytes are read; and what is healed by publishing or accepting again.
 DEEP = {"digest-changed", "copy-changed"}
 SLOW = {*DEEP, "version-gone", "copy-gone", "catalog-gone"}
@@ -75,7 +76,9 @@ class Told:
         self.still_open = world.alice.get("/v1/drifts", params={"workspace": "prod", "state": "OPEN"}).json()["items"]
         # What is published or accepted again needs the share and its recipients first.
         quick = [case for case in CASES if case[0] not in SLOW]
-        self.ended = {**self._remedy(quick), **self._remedy([case for case in CASES if case not in quick])}
+        healed = self._remedy(quick)
+        self.cancelled = self._cancel_a_remedy()
+        self.ended = {**healed, **self._remedy([case for case in CASES if case not in quick])}
         behind.heal_by_hand()
         looked = reconcile(world, "dev", "prod", deep=True)
         self.left = [one for one in looked if behind.is_ours(one)]
@@ -88,6 +91,22 @@ class Told:
         )
         asked = {drift["id"]: remedy(world, drift, name) for drift, name in found}
         return {drift_id: world.end(one) for drift_id, one in asked.items()}
+
+    def _cancel_a_remedy(self) -> dict[str, Any]:
+        """How a remedy and what it had begun ended, and what is said of the drift afterwards."""
+        world, drift = self.behind.world, self.get("version-gone", "far")
+        result = "/api/2.0/fs/files/Volumes/*/result.json"
+        world.fault(method="PUT", path=result, kind="delay", delay_seconds=10)
+        asked, begun = remedy(world, drift, "put-back"), "/v1/operations?project=bikes&kind=publish&page_size=1"
+        # A copy job has started: it is the remedy's, for nobody else publishes now.
+        world.wait_for_step(asked, "wait for what heals it")
+        child = world.alice.get(begun).json()["items"][0]
+        world.eventually(lambda: WAIT in str(world.alice.get(f"/v1/operations/{child['id']}").json()["steps"]))
+        world.alice.post(f"/v1/operations/{asked.json()['id']}:cancel").raise_for_status()
+        ended, followed = world.end(asked), wait_for_end(world.alice, child["id"])
+        world.sandbox.call("dev", "DELETE", "/__sandbox/faults").raise_for_status()
+        still = world.alice.get(f"/v1/drifts/{drift['id']}").json()
+        return {"remedy": ended, "begun": followed, "drift": still}
 
     def _ask_in_vain(self) -> dict[str, Any]:
         """A reconciliation while prod refuses Causeway as a whole."""
@@ -153,6 +172,13 @@ def test_nothing_else_was_found_and_nothing_is_left(told: Told) -> None:
 
     assert sorted(one["id"] for one in told.found) == sorted(expected)
     assert told.left == []
+
+
+def test_a_cancelled_remedy_stops_what_it_has_begun(told: Told) -> None:
+    asked, begun = told.cancelled["remedy"], told.cancelled["begun"]
+
+    assert (asked["state"], begun["state"], told.cancelled["drift"]["state"]) == ("CANCELLED", "CANCELLED", "OPEN")
+    assert (asked["error"]["principal"], begun["error"]["principal"]) == (ALICE, ALICE)
 
 
 def test_the_same_difference_is_the_same_drift_and_known_since_the_first_time(told: Told) -> None:
