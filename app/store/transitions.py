@@ -139,12 +139,12 @@ def _get(session: Session, operation_id: str) -> Operation:
 
 
 def _change(session: Session, changes: Changes) -> None:
+    """Change the records that are there; an `operation_id` among the values says that one is to be made, if need be."""
     for table, record_id, values in changes:
-        record = session.get(table, record_id, with_for_update=True)
-        if record is None:
-            # A record that the operation makes at its end comes with all of its columns.
+        if "operation_id" in values and session.get(table, record_id) is None:
             session.add(table(id=record_id, **values))
             continue
+        record = session.get_one(table, record_id, with_for_update=True)
         for column, value in values.items():
             setattr(record, column, value)
         record.updated_at = now()
