@@ -120,7 +120,7 @@ def is_settled(project: str, workspace: str, audience: str) -> bool:
 def list_let_in(project: str, workspace: str, audience: str) -> set[str]:
     """The sharing identifiers that Causeway ever let read the audience's share, by its records."""
     place = {"project": project, "workspace": workspace, "audience": audience}
-    published = [one.outcome.get("recipients", []) for one in records.list_all(Publication, **place)]
+    published = [one.recipients for one in records.list_all(Publication, **place)]
     changed = [one.outcome.get("granted", []) for one in records.list_all(AudienceChange, **place)]
     return {str(member["sharing_identifier"]) for some in [*published, *changed] for member in some}
 

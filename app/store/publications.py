@@ -30,3 +30,9 @@ class Publication(Record, table=True):
     def is_whole_model(self) -> bool:
         """Whether the model itself is shared, with all of its versions, and nothing was copied."""
         return self.published_model == self.model
+
+    @property
+    def recipients(self) -> list[dict[str, Any]]:
+        """Who sees it, each with sharing identifier and workspaces; nobody until it has been published."""
+        found: list[dict[str, Any]] = self.outcome.get("recipients", [])
+        return found

@@ -28,6 +28,6 @@ def list_declared(look: Look, share: str) -> dict[str, list[str]]:
 
     Of a workspace that does not answer, what was known when it was let in.
     """
-    told = [one for record in look.promises.publications for one in record.outcome.get("recipients", [])]
+    told = [one for record in look.promises.publications for one in record.recipients]
     known = {place: str(one["sharing_identifier"]) for one in told for place in one.get("workspaces", [])}
     return audiences.list_declared(look.project, look.share_names.get(share), known)
