@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from app.domain import acceptances, catalog_users
 from app.domain.access import Caller
@@ -85,16 +86,9 @@ def _let_in_again(drift: Drift, _work: Work) -> None:
 )
 def find_gone(look: Look) -> Iterator[Finding]:
     """The catalog of an acceptance was dropped."""
-    for one in look.promises.acceptances:
-        if not _is_hidden(look, one) and _find_catalog(look, one) is None:
-            yield Finding(
-                object_name=one.catalog,
-                detail=one.id,
-                wanted=f"A catalog made from share {one.share}.",
-                found="There is no catalog of this name.",
-                record=("acceptance", one.id),
-                marks=mark(one),
-            )
+    for one, found in _iterate_visible(look):
+        if found is None:
+            yield _finding(one, f"A catalog made from share {one.share}.", "There is no catalog of this name.")
 
 
 @drift(
@@ -107,17 +101,12 @@ def find_gone(look: Look) -> Iterator[Finding]:
 )
 def find_replaced(look: Look) -> Iterator[Finding]:
     """A catalog of this name is there, made from something else: its models are not those that were published."""
-    for one in look.promises.acceptances:
-        found = None if _is_hidden(look, one) else _find_catalog(look, one)
+    for one, found in _iterate_visible(look):
         if found is not None and not _is_made_from(found, one):
             source = f"share {found.share} of {found.provider}" if found.share else "no share at all"
-            yield Finding(
-                object_name=one.catalog,
-                detail=one.id,
-                wanted=f"A catalog made from share {one.share} of {one.outcome['provider']}.",
-                found=f"{found.owner} owns a catalog of this name that is made from {source}.",
-                record=("acceptance", one.id),
-                marks=mark(one),
+            wanted = f"A catalog made from share {one.share} of {one.outcome['provider']}."
+            yield replace(
+                _finding(one, wanted, f"{found.owner} owns a catalog of this name that is made from {source}."),
                 advice="Have that catalog renamed or dropped and put back what was there, or accept that it is over.",
             )
 
@@ -150,8 +139,7 @@ def find_lost(look: Look) -> Iterator[Finding]:
 )
 def find_lost_users(look: Look) -> Iterator[Finding]:
     """The runner, or somebody whom an acceptance named, may not use the catalog any more."""
-    for one in look.promises.acceptances:
-        found = None if _is_hidden(look, one) else _find_catalog(look, one)
+    for one, found in _iterate_visible(look):
         if found is None or not _is_made_from(found, one):
             continue
         held = look.ask(grants.list_privileges, look.workspace, "catalog", one.catalog)
@@ -162,15 +150,26 @@ def find_lost_users(look: Look) -> Iterator[Finding]:
         lacking = catalog_users.list_lacking_of(held, users)
         if lacking:
             told = "; ".join(f"{user} lacks {', '.join(privileges)}" for user, privileges in sorted(lacking.items()))
-            yield Finding(
-                object_name=one.catalog,
-                detail=one.id,
-                wanted=f"{', '.join(users)} may use the catalog: {', '.join(catalog_users.PRIVILEGES)}.",
-                found=f"{told}.",
-                record=("acceptance", one.id),
-                marks=mark(one),
-                target={"users": sorted(lacking)},
-            )
+            wanted = f"{', '.join(users)} may use the catalog: {', '.join(catalog_users.PRIVILEGES)}."
+            yield replace(_finding(one, wanted, f"{told}."), target={"users": sorted(lacking)})
+
+
+def _iterate_visible(look: Look) -> Iterator[tuple[Acceptance, Catalog | None]]:
+    """Each acceptance whose catalog is not hidden from Causeway, with the catalog of that name if there is one."""
+    for one in look.promises.acceptances:
+        if not _is_hidden(look, one):
+            yield one, _find_catalog(look, one)
+
+
+def _finding(one: Acceptance, wanted: str, found: str) -> Finding:
+    return Finding(
+        object_name=one.catalog,
+        detail=one.id,
+        wanted=wanted,
+        found=found,
+        record=("acceptance", one.id),
+        marks=mark(one),
+    )
 
 
 def _find_catalog(look: Look, one: Acceptance) -> Catalog | None:
