@@ -65,6 +65,13 @@ class RestingAcceptance(Answer):
     catalog: str
 
 
+class ShowingCatalog(Answer):
+    """A catalog that somebody made from the share without an acceptance."""
+
+    workspace: str
+    catalog: str
+
+
 class PublicationImpactBody(Answer):
     """What rests on a publication; all of it is empty once it has been withdrawn."""
 
@@ -77,13 +84,17 @@ class PublicationImpactBody(Answer):
     publications: list[str]
     """Other publications that rest on the same copies: they end with it."""
     acceptances: list[RestingAcceptance]
+    catalogs: list[ShowingCatalog]
+    """Catalogs that somebody made from the share by hand, as far as Causeway may see them: they show the copy, too."""
+    other_catalogs: int
+    """How many more there are that the caller's projects do not declare."""
     endpoints: list[ServingEndpoint]
-    """In every workspace that accepted it. An endpoint that Causeway's own identity may not see is not among them."""
+    """Where a catalog shows it. An endpoint that Causeway's own identity may not see is not among them."""
     other_endpoints: int
     """How many endpoints that the caller's projects do not declare serve a copy, too."""
     deployments_under_way: list[str]
     unseen_recipients: list[str]
-    """Sharing identifiers of recipients that have no workspace here: whether they serve it is not known."""
+    """Sharing identifiers of recipients without a workspace here that answers: whether they serve it is not known."""
     plan: PlanBody
     """What withdrawing would do; its digest goes into `plan_digest` of the DELETE."""
 
@@ -138,6 +149,8 @@ def _render(impact: Impact) -> PublicationImpactBody:
         in_use=impact.in_use,
         publications=impact.publications,
         acceptances=[RestingAcceptance.model_validate(one) for one in impact.acceptances],
+        catalogs=[ShowingCatalog.model_validate(one) for one in impact.catalogs],
+        other_catalogs=impact.other_catalogs,
         endpoints=[ServingEndpoint.model_validate(one) for one in impact.endpoints],
         other_endpoints=impact.other_endpoints,
         deployments_under_way=impact.deployments,

@@ -83,6 +83,7 @@ def withdraw_all(world: TwoWorkspaces, publication: dict[str, Any], endpoint: st
     """Whoever withdraws what an endpoint serves is told so first, and after it; all versions go at once."""
     model, path = publication["source"]["model"], f"publications/{publication['id']}"
     other = world.record(world.publish(model, 2, audience="second"))
+    declared, strange = show_by_hand(world, publication["share"])
     alone = world.alice.get(f"/v1/{path}/impact").json()
     impact = world.alice.get(f"/v1/{path}/impact", params={"versions": "all"}).json()
     assert (alone["published_versions"], alone["publications"], alone["in_use"]) == ([1], [], True)
@@ -90,6 +91,10 @@ def withdraw_all(world: TwoWorkspaces, publication: dict[str, Any], endpoint: st
     served = {"served_entity": impact["endpoints"][0]["served_entity"], "model": seen, "version": "1", "traffic": 100}
     assert impact["endpoints"] == [{"workspace": "prod", "name": endpoint, **served}]
     assert seen.partition(".")[0] in [one["catalog"] for one in impact["acceptances"]]
+
+    # A catalog that nobody accepted shows it, too; one whose name is another project's is counted.
+    assert impact["catalogs"] == [{"workspace": "prod", "catalog": declared}]
+    assert (impact["other_catalogs"], strange in str(impact)) == (1, False)
 
     refused = problem(world.delete(path), 409, "publication-in-use")
     assert refused["endpoints"] == [f"prod/{endpoint}"]
@@ -105,6 +110,20 @@ def withdraw_all(world: TwoWorkspaces, publication: dict[str, Any], endpoint: st
     share = world.alice.get(f"/v1/workspaces/dev/shares/{publication['share']}").json()
     assert publication["published"]["model"] not in [entry["name"] for entry in share["objects"]]
     assert world.alice.get(f"/v1/{path}/impact").json()["in_use"] is False
+    for catalog in (declared, strange):
+        world.sandbox.client("prod").catalogs.delete(catalog, force=True)
+
+
+def show_by_hand(world: TwoWorkspaces, share: str) -> tuple[str, str]:
+    """Two catalogs that an admin of prod made from the share, which Causeway may see: one in the project's names."""
+    admin, made = world.sandbox.client("prod"), (unique("shared_bikes_by_hand"), unique("theirs"))
+    provider = next(
+        one.name for one in admin.providers.list() if share in str(list(admin.providers.list_shares(one.name)))
+    )
+    for name in made:
+        admin.catalogs.create(name, provider_name=provider, share_name=share)
+        world.sandbox.grant("prod", "catalog", name, world.grants["PROD_CONTROL_ID"], "USE_CATALOG")
+    return made
 
 
 def test_a_copy_that_the_consumer_owns_outlives_withdrawal_and_giving_back_and_scores_the_same(
