@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.domain import contents
@@ -176,7 +176,8 @@ def read(projects: Iterable[str]) -> Provenance:
         those = audiences[published.project, published.workspace, published.audience]
         _add_published(made, published, [one for one in those if _has_shown(one, published)])
     for (place, share, audience, project), state in _list_tables(projects).items():
-        table = _make_table(place, TABLE, share, audience, state, None, audiences[project, place[0], audience])
+        those = audiences[project, place[0], audience]
+        table = Shared(place, 0, TABLE, contents.name_shared(place[1]), share, audience, state, None, those)
         made.add_shared(table)
         if state == ACTIVE:
             made.beside[place[0], share].append(table)
@@ -201,8 +202,8 @@ def _add_published(made: Provenance, one: Published, acceptances: list[Accepted]
         made.known.setdefault(copy, Known(COPY, one.id, {"digest": one.digest, "state": one.state}))
         made.add_step(source, COPIED_TO, copy)
     for need in one.needs or []:
-        place, kind = make_key(one.workspace, need["name"], 0)[:2], need["kind"]
-        table = _make_table(place, kind, one.share, one.audience, one.state, one, acceptances)
+        place = make_key(one.workspace, need["name"], 0)[:2]
+        table = replace(shared, place=place, number=0, kind=need["kind"], shared_as=contents.name_shared(place[1]))
         made.add_shared(table)
         made.add_step((*place, 0), NEEDED_BY, source)
         for (needed, _), (seen, _) in zip(table.list_seen(0), shared.list_seen(copy[2]), strict=True):
@@ -228,12 +229,6 @@ def _list_tables(projects: list[str]) -> dict[tuple[Place, str, str, str], str]:
                 place = make_key(change.workspace, table, 0)[:2]
                 found[place, change.share, change.audience, change.project] = state
     return dict(sorted(found.items(), key=lambda one: one[1] != ACTIVE))
-
-
-def _make_table(
-    place: Place, kind: str, share: str, audience: str, state: str, one: Published | None, acceptances: list[Accepted]
-) -> Shared:
-    return Shared(place, 0, kind, contents.name_shared(place[1]), share, audience, state, one, acceptances)
 
 
 def _describe(shared: Shared) -> Known:

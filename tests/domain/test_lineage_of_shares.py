@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.domain import lineage
+from app.domain import lineage, origins, provenance
 from app.domain.drawings import mermaid, svg
 from app.domain.drawings.layout import NARROW, lay_out
 from app.domain.lineage import DOWNSTREAM, UPSTREAM, Start
@@ -169,6 +169,14 @@ def test_tables_that_travel_are_origins_of_what_needs_them_and_are_seen_beside_i
     assert {"catalog shared_bikes shows table a", "catalog shared_bikes shows table weather_now"} <= edges(
         workspace="prod", catalog="shared_bikes"
     )
+    ways = provenance.read(["bikes"])
+    found = origins.find(ways, ("prod", "shared_bikes.bikes.demand", 9))
+    assert [(one["kind"], one["name"].rpartition(".")[2]) for one in found.travels_with] == [
+        *(("table", "a"), ("function", "hour"), ("table", "weather_now"))
+    ]
+    # What another version needs is not said of this one.
+    (along,) = origins.find(ways, ("dev", "causeway_shareable.causeway_bikes_azure.demand", 8)).travels_with
+    assert along == {"kind": "table", "name": "main.bikes.a"}
     with pytest.raises(NotInProject):
         lineage.trace(bob, Start(workspace="dev", table="main.bikes.a"))
     check_that_no_line_is_hidden(lineage.trace(alice, Start(workspace="prod", catalog="shared_bikes")))
