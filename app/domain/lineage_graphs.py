@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,29 +48,3 @@ class Graph:
         for at in range(0, len(steps) - 2, 2):
             edge = Edge(steps[at], steps[at + 2], steps[at + 1])
             self.edges[edge.from_id, edge.to_id, edge.kind] = edge
-
-
-FEW = 4
-
-
-def gather(graph: Graph) -> Graph:
-    """The same to be looked at: where many things of a kind are the last of the same line, one node counts them."""
-    before: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for edge in graph.edges.values():
-        before[edge.to_id].append((edge.from_id, edge.kind))
-    going_on = {edge.from_id for edge in graph.edges.values()}
-    alike: dict[tuple[Any, ...], list[Node]] = defaultdict(list)
-    for node in graph.nodes.values():
-        if node.id not in going_on:
-            alike[node.kind, node.workspace, tuple(sorted(before[node.id]))].append(node)
-    crowds = {key: nodes for key, nodes in alike.items() if len(nodes) > FEW}
-    crowded = {node.id for nodes in crowds.values() for node in nodes}
-    made = Graph(complete=graph.complete)
-    made.nodes = {node.id: node for node in graph.nodes.values() if node.id not in crowded}
-    made.edges = {key: edge for key, edge in graph.edges.items() if edge.to_id not in crowded}
-    for (kind, workspace, reached), nodes in crowds.items():
-        counted = made.add(kind, workspace, f"{len(nodes)} {kind.replace('_', ' ')}s of {reached}")
-        made.nodes[counted] = Node(counted, kind, workspace, f"{len(nodes)} {kind.replace('_', ' ')}s", None, {})
-        for from_id, edge_kind in reached:
-            made.chain(from_id, edge_kind, counted)
-    return made

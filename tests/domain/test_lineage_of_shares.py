@@ -6,6 +6,7 @@ import pytest
 
 from app.domain import lineage, origins, provenance
 from app.domain.drawings import mermaid, svg
+from app.domain.drawings.crowds import gather
 from app.domain.drawings.layout import NARROW, lay_out
 from app.domain.lineage import DOWNSTREAM, UPSTREAM, Start
 from app.domain.lineage_graphs import Graph
@@ -134,7 +135,8 @@ def test_what_a_partner_shares_begins_at_its_sharing_identifier(records: None) -
     assert only == {"model_version wind/4 copied_to owned_copy wind/1"}
 
 
-def test_tables_that_travel_are_origins_of_what_needs_them_and_are_seen_beside_it(records: None) -> None:
+def share_tables() -> None:
+    """Version 3 needs a table and a function; the audience has a table of its own, and had another one."""
     needs = [{"kind": "table", "name": "main.bikes.Weather-now"}, {"kind": "function", "name": "main.bikes.hour"}]
     change = {"workspace": "dev", "audience": "azure", "share": "causeway_bikes_azure", "state": "SUCCEEDED"}
     came = record(AudienceChange, "bikes", 1, **change, outcome={"tables_added": ["main.bikes.a", "main.bikes.b"]})
@@ -142,6 +144,10 @@ def test_tables_that_travel_are_origins_of_what_needs_them_and_are_seen_beside_i
     needing = published("bikes", 3, id="pub_needing")
     needing.outcome = {**needing.outcome, "needs": needs}
     plant(needing, came, went)
+
+
+def test_tables_that_travel_are_origins_of_what_needs_them_and_are_seen_beside_it(records: None) -> None:
+    share_tables()
 
     origin = edges(UPSTREAM, workspace="prod", model="shared_bikes.bikes.demand", version=9)
     impact = lineage.trace(alice, Start(workspace="dev", table="main.bikes.weather-now"), DOWNSTREAM).nodes
@@ -169,6 +175,14 @@ def test_tables_that_travel_are_origins_of_what_needs_them_and_are_seen_beside_i
     assert {"catalog shared_bikes shows table a", "catalog shared_bikes shows table weather_now"} <= edges(
         workspace="prod", catalog="shared_bikes"
     )
+    check_what_is_beside()
+    with pytest.raises(NotInProject):
+        lineage.trace(bob, Start(workspace="dev", table="main.bikes.a"))
+    check_that_no_line_is_hidden(lineage.trace(alice, Start(workspace="prod", catalog="shared_bikes")))
+
+
+def check_what_is_beside() -> None:
+    """What the inventory says of it."""
     ways = provenance.read(["bikes"])
     found = origins.find(ways, ("prod", "shared_bikes.bikes.demand", 9))
     assert [(one["kind"], one["name"].rpartition(".")[2]) for one in found.travels_with] == [
@@ -177,9 +191,6 @@ def test_tables_that_travel_are_origins_of_what_needs_them_and_are_seen_beside_i
     # What another version needs is not said of this one.
     (along,) = origins.find(ways, ("dev", "causeway_shareable.causeway_bikes_azure.demand", 8)).travels_with
     assert along == {"kind": "table", "name": "main.bikes.a"}
-    with pytest.raises(NotInProject):
-        lineage.trace(bob, Start(workspace="dev", table="main.bikes.a"))
-    check_that_no_line_is_hidden(lineage.trace(alice, Start(workspace="prod", catalog="shared_bikes")))
 
 
 def check_that_no_line_is_hidden(graph: Graph) -> None:
@@ -194,3 +205,23 @@ def check_that_no_line_is_hidden(graph: Graph) -> None:
         assert not [at for at in cards if at < row + NARROW and row < at + 1]
     # A table stands next to what needs it, and not where the longest way begins.
     assert layout.places["table:dev:main.bikes.a"][0] == layout.places["share:dev:causeway_bikes_azure"][0] - 1
+
+
+def test_hundreds_that_stand_alike_are_drawn_as_one_and_what_differs_by_itself() -> None:
+    graph = Graph()
+    share, catalog = graph.add("share", "dev", "s"), graph.add("catalog", "prod", "c")
+    graph.chain(share, "accepted_as", catalog)
+    for number in range(500):
+        source, copy = graph.add("model_version", "dev", f"a.b.m/{number + 1}"), graph.add("copy", "dev", f"c/{number}")
+        graph.chain(source, "copied_to", copy, "shared_in", share)
+        graph.chain(catalog, "shows", graph.add("model_version", "prod", f"c.b.m/{number + 1}"))
+    graph.chain("model_version:prod:c.b.m/7", "served_by", graph.add("endpoint", "prod", "e"))
+    graph.chain(graph.add("table", "dev", "a.b.t"), "needed_by", "model_version:dev:a.b.m/9")
+
+    drawn = gather(graph)
+
+    assert {node.name for node in drawn.nodes.values()} == {
+        *("s", "c", "499 model versions", "499 vetted copies", "a.b.t", "a.b.m/9", "c/8", "c.b.m/7", "e")
+    }
+    assert len(drawn.edges) == 2 + 2 + 1 + 1 + 2 + 1
+    assert svg.draw(graph, "many").count("<g ") == len(drawn.nodes) == 10

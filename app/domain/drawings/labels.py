@@ -19,6 +19,7 @@ KINDS = {
     "endpoint": "endpoint",
     "scoring_run": "scoring run",
 }
+MANY = {"data": "files", "copy": "vetted copies", "owned_copy": "owned copies"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Label:
 
 def make(node: Node) -> Label:
     """The words for the node."""
-    kind = KINDS.get(node.kind, node.kind.replace("_", " "))
+    kind = _name_kind(node.kind)
     place, name = "", node.name
     if node.kind in {"model_version", "copy", "owned_copy"} and "/" in node.name:
         model, _, version = node.name.rpartition("/")
@@ -52,6 +53,15 @@ def make(node: Node) -> Label:
         place = f"serves {node.details['served_entity']}"
     state = str(node.details.get("state") or "").lower().replace("_", " ")
     return Label(kind, name, place, state if state != "active" else "")
+
+
+def name_many(kind: str) -> str:
+    """What many of a kind are called."""
+    return MANY.get(kind, f"{_name_kind(kind)}s")
+
+
+def _name_kind(kind: str) -> str:
+    return KINDS.get(kind, kind.replace("_", " "))
 
 
 def _tell_run(node: Node) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from app.domain.drawings import labels
-from app.domain.lineage_graphs import Graph, gather
+from app.domain.drawings.crowds import gather
+from app.domain.lineage_graphs import Graph
 
 CLASSES = {
     "data": "fill:#e7f0fa,stroke:#3b73af,color:#16324f",

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from html import escape
 
 from app.domain.drawings import labels
+from app.domain.drawings.crowds import gather
 from app.domain.drawings.layout import NARROW, Layout, Slot, lay_out
-from app.domain.lineage_graphs import Edge, Graph, Node, gather
+from app.domain.lineage_graphs import Edge, Graph, Node
 
 WIDTH, HEIGHT, GAP_X, GAP_Y = 224, 62, 60, 18
 MARGIN, HEAD, LANE_GAP, LANE_HEAD, LANE_FOOT, FOOT = 24, 40, 16, 34, 16, 34
@@ -46,7 +47,7 @@ TIP = (
 
 
 def draw(graph: Graph, title: str) -> str:
-    """The picture. Every word in it is escaped; many things of a kind at one end are drawn as one."""
+    """The picture. Every word in it is escaped; many things that stand alike are drawn as one."""
     shown = gather(graph)
     layout = lay_out(shown)
     width = 2 * MARGIN + max(layout.columns, 1) * (WIDTH + GAP_X)
