@@ -9,7 +9,7 @@ from app import configuration
 from app.domain import audiences, audit, ownership
 from app.domain.access import Caller, Name, check, list_places, list_projects
 from app.errors import NotInProject, RecordNotFound, UpstreamNotFound, WorkspaceNotFound
-from app.store import adoptions as store
+from app.store import records as store
 from app.store.adoptions import Adoption as Adoption
 from app.store.pages import Page
 from app.workspaces import recipients, shares
@@ -50,12 +50,12 @@ def adopt(caller: Caller, adopting: Adopting) -> Adoption:
     event = audit.event(
         caller.principal, "adopted", adopting.project, adoption.id, None, caller.request_id, adopted=told
     )
-    return store.insert(adoption, event)
+    return store.say_once(adoption, event)
 
 
 def get(caller: Caller, adoption_id: str) -> Adoption:
     """The adoption; raises `RecordNotFound` for one of a project that the caller cannot see."""
-    found = store.find(adoption_id)
+    found = store.find(Adoption, adoption_id)
     if found is None or found.project not in list_projects(caller):
         raise RecordNotFound(kind="adoption", id=adoption_id)
     return found
@@ -63,7 +63,7 @@ def get(caller: Caller, adoption_id: str) -> Adoption:
 
 def list_page(caller: Caller, equal: dict[str, Any], after: str | None, size: int) -> Page[Adoption]:
     """Newest first: the adoptions of the caller's projects."""
-    return store.list_page(set(list_projects(caller)), equal, after, size)
+    return store.list_page(Adoption, set(list_projects(caller)), equal, after, size)
 
 
 def _look_at_share(caller: Caller, adopting: Adopting) -> None:

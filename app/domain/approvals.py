@@ -12,7 +12,7 @@ from app.domain.access import Caller
 from app.domain.publication_requests import PUBLISH, Publishing
 from app.domain.travels import Travels
 from app.errors import ApprovalMissing
-from app.store import approvals as store
+from app.store import records as store
 from app.store.approvals import Approval as Approval
 from app.store.pages import Page
 from app.workspaces import model_files
@@ -75,7 +75,7 @@ def keep(caller: Caller, project: str, subject: Subject, told: dict[str, Any]) -
     event = audit.event(
         caller.principal, "publish approved", project, approval.id, request_id=caller.request_id, **details
     )
-    return store.insert(approval, event)
+    return store.say_once(approval, event)
 
 
 def list_by_others(subject: Subject, principal: str) -> list[str]:
@@ -84,7 +84,7 @@ def list_by_others(subject: Subject, principal: str) -> list[str]:
     What a service account asks for, its owner asks for.
     """
     project = str(subject.content["project"])
-    given = {approval.principal for approval in store.list_of(subject.digest)}
+    given = {approval.principal for approval in store.list_all(Approval, subject_digest=subject.digest)}
     own = {principal, access.find_owner(principal)}
     return sorted(one for one in given - own if access.may(one, ACTION, project))
 
@@ -99,4 +99,4 @@ def require(subject: Subject, principal: str, needed: int) -> list[str]:
 
 def list_page(caller: Caller, equal: dict[str, Any], after: str | None, size: int) -> Page[Approval]:
     """Newest first: the approvals of the caller's projects."""
-    return store.list_page(set(access.list_projects(caller)), equal, after, size)
+    return store.list_page(Approval, set(access.list_projects(caller)), equal, after, size)

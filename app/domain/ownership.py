@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from app.store import adoptions as store
+from app.store import records as store
+from app.store.adoptions import Adoption
 from app.workspaces import identities, shares
 from app.workspaces.recipients import Recipient
 from app.workspaces.shares import Share
@@ -18,7 +19,7 @@ def adoption_id(workspace: str, kind: str, name: str) -> str:
 
 def is_adopted(workspace: str, kind: str, name: str) -> bool:
     """Whether an admin took the share or recipient over."""
-    return store.find(adoption_id(workspace, kind, name)) is not None
+    return store.find(Adoption, adoption_id(workspace, kind, name)) is not None
 
 
 def is_ours(workspace: str, recipient: Recipient) -> bool:

@@ -1,4 +1,4 @@
-"""What all of Causeway's own records have in common, and how one is found by its id."""
+"""What all that Causeway keeps of a project has in common, and how it is found: records, and what was said once."""
 
 from __future__ import annotations
 
@@ -7,25 +7,44 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlmodel import Field, SQLModel, col, select
 
-from app.store.database import UtcDateTime, now, reading, transaction
+from app.store.audit_events import AuditEvent, append
+from app.store.database import UtcDateTime, now, reading, repeatable, transaction
 from app.store.pages import Page, read_page
 
 
-class Record(SQLModel):
+class Kept(SQLModel):
+    """Columns of everything that is kept of a project."""
+
+    id: str = Field(primary_key=True)
+    project: str = Field(index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
+
+
+class Record(Kept):
     """Columns of every record; `state` is its own life, `outcome` what its operation found out."""
 
     kind: ClassVar[str]
 
-    id: str = Field(primary_key=True)
-    project: str = Field(index=True)
     operation_id: str
     state: str = "PENDING"
     created_by: str
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
+AnyKept = TypeVar("AnyKept", bound=Kept)
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+@repeatable
+def say_once(said: AnyKept, event: AuditEvent) -> AnyKept:
+    """Keep what was said, whose id is made of it, with its event; said again it is what is kept already."""
+    with transaction() as session:
+        known = session.get(type(said), said.id)
+        if known is not None:
+            return known
+        session.add(said)
+        append(session, event)
+        return said
 
 
 def get(table: type[AnyRecord], record_id: str) -> AnyRecord:
@@ -34,16 +53,16 @@ def get(table: type[AnyRecord], record_id: str) -> AnyRecord:
         return session.get_one(table, record_id)
 
 
-def find(table: type[AnyRecord], record_id: str) -> AnyRecord | None:
-    """The record, or None."""
+def find(table: type[AnyKept], kept_id: str) -> AnyKept | None:
+    """The row, or None."""
     with transaction() as session:
-        return session.get(table, record_id)
+        return session.get(table, kept_id)
 
 
 def list_page(
-    table: type[AnyRecord], projects: set[str], equal: dict[str, Any], after: str | None, size: int
-) -> Page[AnyRecord]:
-    """Newest first: the records of these projects whose columns equal what is given."""
+    table: type[AnyKept], projects: set[str], equal: dict[str, Any], after: str | None, size: int
+) -> Page[AnyKept]:
+    """Newest first: the rows of these projects whose columns equal what is given."""
     statement = select(table).where(col(table.project).in_(projects))
     for column, value in equal.items():
         statement = statement.where(getattr(table, column) == value)
@@ -61,8 +80,8 @@ def is_any(table: type[AnyRecord], **equal: Any) -> bool:
         return session.exec(statement.limit(1)).first() is not None
 
 
-def list_all(table: type[AnyRecord], **equal: Any) -> list[AnyRecord]:
-    """Every record whose columns equal what is given, oldest first."""
+def list_all(table: type[AnyKept], **equal: Any) -> list[AnyKept]:
+    """Every row whose columns equal what is given, oldest first."""
     statement = select(table).order_by(col(table.created_at), col(table.id))
     for column, value in equal.items():
         statement = statement.where(getattr(table, column) == value)

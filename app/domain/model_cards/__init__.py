@@ -7,7 +7,8 @@ from typing import Any
 
 from app.domain import model_signatures, policies
 from app.domain.lineage_graphs import Graph
-from app.store import approvals as store
+from app.store import records as store
+from app.store.approvals import Approval
 from app.store.publications import Publication
 from app.store.training_runs import TrainingRun
 
@@ -58,7 +59,7 @@ def make(publication: Publication) -> Card:
     """The card of a publication as it stands, from our own records alone."""
     digest = publication.outcome.get("subject_digest")
     names = set(publication.outcome.get("approved_by") or [])
-    given = store.list_of(digest) if digest else []
+    given = store.list_all(Approval, subject_digest=digest) if digest else []
     told = [{"principal": one.principal, "approved_at": one.created_at} for one in given if one.principal in names]
     training = policies.find_training(
         publication.project, publication.workspace, publication.model, publication.version
