@@ -49,6 +49,7 @@ def begin(caller: Caller, key: Key, publication_id: str, how: Withdrawing, on_co
         "is_whole_model": record.is_whole_model,
         "shared_as": record.outcome["shared_as"],
         "publication": record.id,
+        "force": how.force,
         "hits": _look(caller, record, how),
     }
     lock = copies.lock(record.workspace, record.published_model, record.model, record.version)
@@ -84,7 +85,7 @@ async def withdraw(work: Work) -> Outcome:
             deadline_seconds=PUBLISHING_SECONDS,
             what=what,
         )
-    await durable.step("delete the copy", _remove, workspace, model, versions, work.request["hits"])
+    await durable.step("delete the copy", _remove, work, versions)
     await durable.step("clear the share", _clear, workspace, share, model, shared_as, versions)
     promises = await durable.step("find all that rest on the copy", _list_promises, workspace, model, versions)
     withdrawn = {"state": "WITHDRAWN"}
@@ -93,15 +94,13 @@ async def withdraw(work: Work) -> Outcome:
 
 async def _withdraw_whole_model(work: Work) -> Outcome:
     """The model leaves the share and stays as it is; all publications that shared it whole end together."""
-    taken = (work.request["publication"], work.request["hits"])
-    resting = await durable.step("take the model out of the share", _take_out, *taken)
+    resting = await durable.step("take the model out of the share", _take_out, work)
     withdrawn = {"state": "WITHDRAWN"}
     return Outcome(withdrawn, [(Publication, one, withdrawn) for one in resting if one != work.resource_id])
 
 
-def _take_out(publication_id: str, hits: list[str]) -> durable.Told:
-    record = store.find(Publication, publication_id)
-    assert record is not None
+def _take_out(work: Work) -> durable.Told:
+    record, hits = store.get(Publication, work.resource_id), _look_again(work)
     resting = [one.id for one in publication_impacts.list_resting(record, whole=True)]
     contents.remove_whole(record.workspace, record.share, record.model, leaving=resting)
     contents.clear(resting)
@@ -132,6 +131,12 @@ def _look(caller: Caller, record: Publication, how: Withdrawing) -> list[str]:
     return hits
 
 
+def _look_again(work: Work) -> list[str]:
+    """As when it was accepted: what stood in line, or is tried again, may hit others by now."""
+    how = Withdrawing(whole=work.request["version"] is None, force=work.request["force"])
+    return _look(Caller(work.principal), store.get(Publication, work.resource_id), how)
+
+
 def _look_for_copies(publication_id: str) -> durable.Waiting | list[int]:
     record = store.find(Publication, publication_id)
     assert record is not None
@@ -143,9 +148,10 @@ def _look_for_copies(publication_id: str) -> durable.Waiting | list[int]:
     return sorted({one.published_version for one in resting if one.published_version is not None})
 
 
-def _remove(workspace: str, model: str, versions: list[int], hits: list[str]) -> Any:
+def _remove(work: Work, versions: list[int]) -> Any:
+    hits, model = _look_again(work), work.request["model"]
     for version in versions:
-        models.remove_version(workspace, model, version)
+        models.remove_version(work.request["workspace"], model, version)
     gone = f"version {', '.join(map(str, versions))} of {model} is gone"
     return durable.Told(None, f"{gone}; hit: {', '.join(hits) or 'nobody who serves it'}")
 

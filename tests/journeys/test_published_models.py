@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -63,7 +64,12 @@ def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_a
     publication, body, told = published
     run = world.record(world.post("scoring-runs", {**body, "rows": [told["row"]]}))
     endpoint = unique("bikes-p")
+    again, queued = withdraw_in_line(world, publication)
     deployment = world.record(world.post("deployments", {**body, "endpoint": endpoint}))
+    world.sandbox.call("dev", "DELETE", "/__sandbox/faults").raise_for_status()
+    beside = world.record(again)
+    # Nobody served it when that was accepted.
+    assert failed(world.end(queued), "publication-in-use")["endpoints"] == [f"prod/{endpoint}"]
 
     assert publication["digest"].startswith("sha256:")
     assert run["outcome"]["digest"] == deployment["outcome"]["digest"] == publication["digest"]
@@ -76,18 +82,28 @@ def test_one_digest_goes_from_the_publication_to_scoring_and_serving_and_their_a
     scored = world.alice.get(f"/v1/scoring-runs/{run['id']}/predictions").json()["items"]
     assert served == pytest.approx(scored, rel=TOLERANCE)
     assert scored == pytest.approx(told["predicted"]["1"], rel=TOLERANCE)
-    withdraw_all(world, publication, endpoint, body["model"])
+    withdraw_all(world, publication, beside, endpoint, body["model"])
 
 
-def withdraw_all(world: TwoWorkspaces, publication: dict[str, Any], endpoint: str, seen: str) -> None:
+def withdraw_in_line(world: TwoWorkspaces, publication: dict[str, Any]) -> tuple[httpx.Response, httpx.Response]:
+    """The version published once more, until the faults are taken away, and a withdrawal that waits for that."""
+    world.fault("dev", kind="throttle", path="*/jobs/runs/submit", times=1000, retry_after=1)
+    again = world.publish(publication["source"]["model"], 1, audience="second")
+    world.wait_for_step(again, "start the copy job")
+    return again, world.delete(f"publications/{publication['id']}?on_conflict=queue")
+
+
+def withdraw_all(
+    world: TwoWorkspaces, publication: dict[str, Any], beside: dict[str, Any], endpoint: str, seen: str
+) -> None:
     """Whoever withdraws what an endpoint serves is told so first, and after it; all versions go at once."""
     model, path = publication["source"]["model"], f"publications/{publication['id']}"
     other = world.record(world.publish(model, 2, audience="second"))
     declared, strange = show_by_hand(world, publication["share"])
     alone = world.alice.get(f"/v1/{path}/impact").json()
     impact = world.alice.get(f"/v1/{path}/impact", params={"versions": "all"}).json()
-    assert (alone["published_versions"], alone["publications"], alone["in_use"]) == ([1], [], True)
-    assert (impact["published_versions"], impact["publications"]) == ([1, 2], [other["id"]])
+    assert (alone["published_versions"], alone["publications"], alone["in_use"]) == ([1], [beside["id"]], True)
+    assert (impact["published_versions"], impact["publications"]) == ([1, 2], [beside["id"], other["id"]])
     served = {"served_entity": impact["endpoints"][0]["served_entity"], "model": seen, "version": "1", "traffic": 100}
     assert impact["endpoints"] == [{"workspace": "prod", "name": endpoint, **served}]
     assert seen.partition(".")[0] in [one["catalog"] for one in impact["acceptances"]]
