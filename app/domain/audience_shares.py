@@ -72,8 +72,8 @@ def _list_beside(project: str, member: Member) -> list[str]:
 
 
 def ensure_readers(publishing: Publishing, members: list[dict[str, Any]]) -> None:
-    """SELECT on the share for each of the members."""
-    for member in members:
+    """SELECT on the share for each of the members, if this publication still lets the audience in."""
+    for member in members if _lets_in(publishing) else []:
         shares.ensure_reader(publishing.workspace, publishing.share, member["name"])
 
 
@@ -89,13 +89,19 @@ def read_back(publishing: Publishing, version: int) -> list[int]:
     shown = {item.name.lower() for item in share.objects or [] if item.active}
     missing = [one for one in standing.pending if one.sharing_identifier in publishing.readers]
     contents.check(publishing.share, publishing.model, publishing.version, publishing.needs, shown)
-    if not publishing.is_first:
+    if not _lets_in(publishing):
         standings.refuse_pending(replace(standing, pending=missing), publishing.published_model)
     if publishing.published_model not in shown or missing:
         action = f"sharing {publishing.published_model} in {publishing.share}"
         raise WrittenNotVisible(workspace=publishing.workspace, action=action)
     there = models.iterate_versions(publishing.workspace, publishing.model) if publishing.is_whole else []
     return sorted({version, *(one.version for one in there)})
+
+
+def _lets_in(publishing: Publishing) -> bool:
+    """Whether it is the audience's first still: what failed for long may be tried again after another has let it in."""
+    place = (publishing.project, publishing.workspace, publishing.audience)
+    return publishing.is_first and not standings.is_settled(*place)
 
 
 def take_back(publishing: Publishing, publication_id: str, version: int) -> None:

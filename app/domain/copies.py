@@ -51,17 +51,19 @@ def check_staying(workspace: str, published_model: str) -> None:
         raise OperationInProgress(operation=holder, resource=resource)
 
 
-def make_job(operation_id: str, request: dict[str, Any], about: str, scan: bool) -> Job:
+def make_job(operation_id: str, request: dict[str, Any], about: str, scan: bool, promised: list[int]) -> Job:
     """The job that copies the version of a publish request. It loads nothing, and so runs as control itself.
 
     What is said `about` the version stands in the copy's comment. Nothing is copied when its files are not those that
-    were looked at, or with `scan` when they would run unsafe code as they are unpickled.
+    were looked at, or with `scan` when they would run unsafe code as they are unpickled. Copies that are `promised`
+    stay, whatever has become of their source.
     """
     source = {"model": request["model"], "version": request["version"]}
     parameters = {
         "operation_id": operation_id,
         "source": source,
         "target": {"model": request["published_model"]},
+        "promised": promised,
         "comment": make_comment(request, about),
         "scan": scan,
         "files": request["files"],
@@ -126,15 +128,24 @@ def shared_name(model: str) -> str:
 def check_name(share: str, workspace: str, published_model: str, model: str, before: str | None = None) -> None:
     """A name in a share stands for one model, copied or whole: raises `PublishedNameTaken` when another came first.
 
-    `before` is a publication's id: those that were accepted after it do not count, so that of two at once one wins.
+    `before` is a publication's id: those that were accepted after it and are under way do not count, so that of two at
+    once one wins. One that is published by now does: it came while this one had failed.
     """
+    counting = {"PENDING", "ACTIVE"}
     for record in store.list_all(Publication, workspace=workspace, share=share):
         if record.id == before:
-            return
+            counting = {"ACTIVE"}
+            continue
         same_name = shared_name(record.published_model) == shared_name(published_model)
         another = (record.published_model, record.model) != (published_model, model)
-        if record.state in {"PENDING", "ACTIVE"} and same_name and another:
+        if record.state in counting and same_name and another:
             raise PublishedNameTaken(published_model=published_model, model=model, taken_by=record.model)
+
+
+def list_promised(workspace: str, published_model: str) -> list[int]:
+    """The versions of the shareable model that active publications rest on."""
+    records = store.list_all(Publication, state="ACTIVE", workspace=workspace, published_model=published_model)
+    return sorted({one.published_version for one in records if one.published_version is not None})
 
 
 def list_promises(workspace: str, published_model: str, version: int) -> list[str]:

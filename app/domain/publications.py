@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -14,11 +15,13 @@ from app.domain.plans import require
 from app.domain.publication_requests import PUBLISH, Publishing, list_workspaces
 from app.domain.workflows import Outcome, Work, register
 from app.errors import CopyFailed, Problem, from_dict
+from app.store import operations
 from app.store.publications import Publication as Publication
+from app.workspaces import runs
 
 # What is the record's own, or of no use to it.
-OF_THE_COPY = {"model", "version", "digest", "removed"}
-VET, SHARE = "hold the version to the policy", "ensure the share"
+OF_THE_COPY = {"model", "version", "digest", "removed", "promised"}
+VET = "hold the version to the policy"
 
 
 def begin(
@@ -58,8 +61,10 @@ def _undo(operation: Operation) -> None:
     contents.clear([operation.resource_id])
 
 
-def _keep(error: dict[str, Any]) -> dict[str, Any]:
-    return {"outcome": {"findings": error["findings"]}} if "findings" in error else {}
+def _keep(operation: Operation, error: dict[str, Any]) -> dict[str, Any]:
+    """What was found, beside what is needed still by whoever tries again."""
+    needs = operation.request["needs"]
+    return {"outcome": {"needs": needs, "findings": error["findings"]}} if "findings" in error else {}
 
 
 @register(PUBLISH, Publication, undo=_undo, keep=_keep)
@@ -72,11 +77,11 @@ async def publish(work: Work) -> Outcome:
     """
     publishing = Publishing(**work.request)
     vetted = await durable.step(VET, vetting.hold, publishing, work.principal, renewed=True)
-    await durable.step(SHARE, audience_shares.ensure, publishing)
+    await durable.step("ensure the share", audience_shares.ensure, publishing)
     await durable.step("compare the share with the audience", audience_shares.check, publishing, work.resource_id)
     copy = await (copies.read_source(work) if publishing.is_whole else _copy(work, publishing, vetted))
-    found = {name: value for name, value in copy.items() if name not in OF_THE_COPY}
-    found |= {**vetted, "needs": publishing.needs, "signature": None}
+    found = {name: value for name, value in {**copy, **vetted}.items() if name not in OF_THE_COPY}
+    found |= {"needs": publishing.needs, "signature": None}
     record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"], "outcome": found}
     try:
         place = (publishing.workspace, publishing.published_model, publishing.shared_as)
@@ -99,19 +104,35 @@ async def publish(work: Work) -> Outcome:
 
 async def _copy(work: Work, publishing: Publishing, vetted: dict[str, Any]) -> dict[str, Any]:
     await durable.step("ensure the schema of shareable models", audience_shares.ensure_schema, publishing)
+    job = copies.make_job(work.id, work.request, *(vetted[name] for name in ("in_short", "scan", "promised")))
     try:
-        return await jobs.run(work, copies.make_job(work.id, work.request, vetted["in_short"], vetted["scan"]))
+        return await jobs.run(work, job)
     except CopyFailed as problem:
         raise vetting.explain(problem, publishing) from problem
+    except Problem as problem:
+        # The job may have made the copy and died before it could say so: in a model that is shared, it would be seen.
+        copy = f"a copy of {publishing.model} in {publishing.published_model} in {publishing.workspace}"
+        raise await _undone(problem, copy, "clear up after the copy job", _clear_up, work.id, work.request) from problem
+
+
+def _clear_up(operation_id: str, request: dict[str, Any]) -> None:
+    run = operations.get(operation_id).upstream_run
+    if run is not None:
+        runs.ensure_cancelled(run["workspace"], run["run_id"])
+    copies.remove_unfinished(request, run)
 
 
 async def _taken_back(work: Work, publishing: Publishing, version: int, problem: Problem) -> Problem:
-    """`problem`, after the copy that would be seen in spite of it is gone; says so when it could not be deleted."""
+    copy = f"version {version} of {publishing.published_model} in {publishing.workspace}"
     taken = (audience_shares.take_back, publishing, work.resource_id, version)
+    return await _undone(problem, copy, "take the copy back", *taken)
+
+
+async def _undone(problem: Problem, copy: str, step: str, function: Callable[..., None], *args: Any) -> Problem:
+    """`problem`, after the copy that would be seen in spite of it is gone; says so when it could not be deleted."""
     try:
-        # A retry begins at the share: it may be the share that somebody else took away.
-        await durable.step("take the copy back", *taken, undoes=SHARE)
+        # A retry begins at the policy, and so rests on nothing that this takes away.
+        await durable.step(step, function, *args)
     except Problem:
-        left_behind = [f"version {version} of {publishing.published_model} in {publishing.workspace}"]
-        return from_dict({**problem.as_dict(), "left_behind": left_behind})
+        return from_dict({**problem.as_dict(), "left_behind": [copy]})
     return problem

@@ -78,7 +78,8 @@ def look(publishing: Publishing, description: Description) -> Vetted:
 
 
 def hold(publishing: Publishing, principal: str) -> dict[str, Any]:
-    """Judge the version once more, and count the approvals of others; answers what the publication keeps of it.
+    """Judge the version once more, and count the approvals of others; answers what the publication keeps of it, and
+    which copies are `promised` by now.
 
     Since it was accepted, roles, names and rules may have changed, and the version's tags: raises what `access.check`
     raises, `LinkNotDeclared`, `PolicyUnmet`, and `ApprovalMissing` when the world has moved since it was approved.
@@ -90,6 +91,7 @@ def hold(publishing: Publishing, principal: str) -> dict[str, Any]:
         subject = _get_subject(publishing, judged)
     given = require_approvals(subject, judged, principal)
     told = {"policy": [asdict(rule) for rule in judged.rules], "scan": judged.scan, "in_short": judged.in_short}
+    told |= {"promised": copies.list_promised(publishing.workspace, publishing.published_model)}
     return {**told, "approved_by": given, "subject_digest": subject.digest if subject else None}
 
 

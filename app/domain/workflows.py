@@ -45,7 +45,7 @@ class Outcome:
 
 Body = Callable[[Work], Awaitable[Outcome]]
 Undo = Callable[[Operation], None]
-Keep = Callable[[dict[str, Any]], dict[str, Any]]
+Keep = Callable[[Operation, dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def end(
         return
     made = workflows[operation.kind]
     if changes is None:
-        kept = made.keep(error) if made.keep is not None and error is not None else {}
+        kept = made.keep(operation, error) if made.keep is not None and error is not None else {}
         record = made.failed if made.failed is not None else {"state": state, **kept}
         changes = [(made.table, operation.resource_id, record)]
     told = {"code": error["code"]} if error else details or {}

@@ -54,11 +54,11 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
             _check_code(Path(folder), source)
         described = _describe(Path(folder), found)
         _ensure_model(client, target)
-        earlier, removed = _settle_earlier_tries(client, source, target, digest)
+        earlier, removed = _settle_earlier_tries(client, source, target, digest, parameters.get("promised", []))
         version = earlier or _create(client, parameters, digest, folder)
     if earlier is None:
         _prove(client, target, version, files)
-    _carry_tags(client, target, version, {**parameters.get("carried", {}), **parameters["tags"]})
+    _carry_words(client, parameters, version)
     folders.progress(f"{target} version {version} {'found' if earlier else 'made and proved'}")
     return {
         "model": target,
@@ -162,12 +162,13 @@ def _make_model(client: MlflowClient, target: str) -> None:
 
 
 def _settle_earlier_tries(
-    client: MlflowClient, source: dict[str, Any], target: str, digest: str
+    client: MlflowClient, source: dict[str, Any], target: str, digest: str, promised: list[int]
 ) -> tuple[str | None, list[str]]:
     """The sound earlier copy of this source, if any, and the broken ones, which are deleted here.
 
     A copy is sound if it is READY, its tag says the digest, and its files do. Versions without Causeway's
-    tags, or copied from elsewhere, are left alone. Search results carry no tags [SDK], hence one read a version.
+    tags, or copied from elsewhere, are left alone, and so are those that are promised: a source that was made anew
+    under its old name has copies of before. Search results carry no tags [SDK], hence one read a version.
     """
     sound: str | None = None
     removed = []
@@ -177,7 +178,7 @@ def _settle_earlier_tries(
             continue
         if _is_sound(found, digest):
             sound = sound or str(found.version)
-        else:
+        elif int(found.version) not in promised:
             client.delete_model_version(target, str(found.version))
             removed.append(str(found.version))
     return sound, removed
@@ -216,9 +217,13 @@ def _create(client: MlflowClient, parameters: dict[str, Any], digest: str, folde
     return str(created.version)
 
 
-def _carry_tags(client: MlflowClient, target: str, version: str, wanted: dict[str, str]) -> None:
-    """Give the copy exactly these tags beside Causeway's own: its source's may have changed since it was made."""
-    tags = client.get_model_version(target, version).tags
+def _carry_words(client: MlflowClient, parameters: dict[str, Any], version: str) -> None:
+    """Give the copy exactly this comment, and these tags beside Causeway's own: it may have been made with others."""
+    target, wanted = parameters["target"]["model"], {**parameters.get("carried", {}), **parameters["tags"]}
+    found = client.get_model_version(target, version)
+    if (found.description or "") != parameters["comment"]:
+        client.update_model_version(target, version, parameters["comment"])
+    tags = found.tags
     for name, value in wanted.items():
         if tags.get(name) != value:
             client.set_model_version_tag(target, version, name, value)

@@ -144,6 +144,15 @@ def test_a_copy_is_made_once_and_broken_earlier_tries_are_cleared_away(team: Tea
     assert (third["reused"], third["removed"]) == (False, [first["version"]])
     assert team.version_of(target, somebody_elses)["status"] == "PENDING_REGISTRATION"
 
+    # One that somebody was promised stays, though its source is another by now.
+    team.registry("POST", "model-versions/set-tag", json={**lie, "version": str(third["version"])})
+    kept = {**team.copying(trained.version, target), "promised": [third["version"]]}
+    [fourth, fifth] = team.run("copy", kept, {**kept, "comment": "in other words"})
+    assert (fourth.result["reused"], fourth.result["removed"]) == (False, [])
+    assert team.version_of(target, third["version"])["status"] == "READY"
+    assert (fifth.result["reused"], fifth.result["version"]) == (True, fourth.result["version"])
+    assert team.version_of(target, fifth.result["version"])["description"] == "in other words"
+
 
 def test_a_copy_that_comes_back_different_is_refused_and_deleted(team: Team, trained: Trained) -> None:
     target = f"{team.schema}.{unique('vetted')}"

@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from tests.sandbox.running import unique
+from tests.service_process import wait_for_end
 from tests.two_workspaces import TwoWorkspaces, failed, problem
 
 UC = "/api/2.1/unity-catalog"
@@ -47,6 +49,10 @@ def test_a_job_that_failed_is_run_anew_when_its_operation_is_tried_again(
     faults.fault(method="PUT", path="/api/2.0/fs/files/Volumes/*/result.json", kind="refuse", status=400)
     accepted = world.publish(model, version)
     failed(world.end(accepted), "job-failed")
+    # The job had made its copy, and could not say so.
+    copies = f"causeway_shareable.causeway_bikes_azure.{model.rpartition('.')[2]}"
+    assert len(world.effects("model-version-ready", name=copies)) == 1
+    assert world.alice.get(f"/v1/workspaces/dev/models/{copies}/versions").json()["items"] == []
 
     assert retry(world, accepted.json()["id"]).status_code == 200
 
@@ -76,3 +82,25 @@ def test_the_key_of_a_failed_operation_answers_with_it_and_says_how_to_go_on(
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
     assert (again.json()["id"], again.json()["state"]) == (first.json()["id"], "FAILED")
     assert again.json()["retry_url"]
+
+
+def test_what_came_while_a_publication_had_failed_stands_before_it(world: TwoWorkspaces, faults: TwoWorkspaces) -> None:
+    """A name that another model has by now, and an audience that another publication has let in."""
+    last = unique("m")
+    model, other = world.model(last=f"{last}-a"), world.model(last=f"{last}_a")
+    faults.fault(method="PATCH", path=f"{UC}/shares/*", kind="refuse", status=400)
+    first = world.end(world.publish(model, world.version(model), audience="spare_14"))
+    failed(first, "workspace-fault")
+    record = world.record(world.publish(other, world.version(other), audience="spare_14"))
+    reader, path = record["recipients"][0]["name"], f"{UC}/shares/{record['share']}/permissions"
+
+    retry(world, first["id"]).raise_for_status()
+    taken = failed(wait_for_end(world.alice, first["id"]), "published-name-taken")
+    world.record(world.delete(f"publications/{record['id']}"))
+    change = {"changes": [{"principal": reader, "remove": ["SELECT"]}]}
+    world.sandbox.call("dev", "PATCH", path, json=change).raise_for_status()
+    retry(world, first["id"]).raise_for_status()
+
+    assert taken["taken_by"] == other
+    failed(wait_for_end(world.alice, first["id"]), "audience-change-pending")
+    assert world.sandbox.call("dev", "GET", path).json().get("privilege_assignments", []) == []
