@@ -74,6 +74,13 @@ def sign(name: str, files: Files) -> Bundle | None:
 
 def find_fault(bundle: Bundle, files: Files) -> str | None:
     """Why the bundle does not vouch for exactly these files, in words; None when it does."""
+    try:
+        return _find_fault(bundle, files)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return "it is no bundle of the format"
+
+
+def _find_fault(bundle: Bundle, files: Files) -> str | None:
     key = _find_public(get_hint(bundle))
     if key is None:
         return f"it was made with key {get_hint(bundle)}, which is neither the signing key nor among the trusted ones"

@@ -75,12 +75,11 @@ def find_promise(project: str, workspace: str, model: str, version: int) -> Prom
         raise SignatureInvalid(publication=publication.id, reason="its digest is not that of the files it lists")
     if bundle is None:
         return Promise(publication.digest, f"{publication.digest}, not signed")
-    hint = model_signatures.get_hint(bundle)
     if not model_signatures.can_verify():
-        return Promise(publication.digest, f"{publication.digest}, signed with key {hint}, and no key is configured")
+        return Promise(publication.digest, f"{publication.digest}, signed, and no key is configured to hold it against")
     if fault := model_signatures.find_fault(bundle, files):
         raise SignatureInvalid(publication=publication.id, reason=fault)
-    return Promise(publication.digest, f"{publication.digest}, signed with key {hint}")
+    return Promise(publication.digest, f"{publication.digest}, signed with key {model_signatures.get_hint(bundle)}")
 
 
 async def verify(work: Work, held: Held) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def test_a_signature_holds_for_no_other_files_and_for_no_other_statement(tmp_pat
     assert "other files" in str(model_signatures.find_fault(bundle, files[1:]))
     assert "other files" in str(model_signatures.find_fault(bundle, [{**files[0], "sha256": "0" * 64}, *files[1:]]))
     forged = {**bundle, "dsseEnvelope": {**bundle["dsseEnvelope"], "payload": other["dsseEnvelope"]["payload"]}}
+    assert "no bundle" in str(model_signatures.find_fault({**bundle, "dsseEnvelope": {}}, files))
     assert "not that key's signature" in str(model_signatures.find_fault(forged, files[1:]))
 
 
