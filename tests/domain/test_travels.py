@@ -39,6 +39,8 @@ def test_whatever_else_may_be_another_package_tomorrow(line: str) -> None:
 
 def make(**changes: object) -> Travels:
     nothing: dict[str, object] = {
+        "id": None,
+        "digest": None,
         "files": [],
         "input_example": None,
         "tags": {},
