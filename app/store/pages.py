@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import and_, or_
@@ -43,9 +43,11 @@ def _parse(after: str) -> tuple[datetime, str]:
     at, _, last_id = after.partition("|")
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError as error:
+        # A time without a zone, or before the first year of UTC, has no place in the order.
+        has_place = moment.tzinfo is not None and moment.astimezone(UTC) is not None
+    except (ValueError, OverflowError) as error:
         raise PageTokenInvalid from error
-    # A time without a zone has no place in the order; PostgreSQL takes no NUL in a text.
-    if moment.tzinfo is None or "\0" in last_id:
+    # PostgreSQL takes no NUL in a text, and no database half of a character.
+    if not has_place or not (last_id.isascii() and last_id.isprintable()):
         raise PageTokenInvalid
     return moment, last_id

@@ -1,6 +1,7 @@
 """The trail over HTTP: who may verify it, and who may take which part of it away as a file."""
 
 import asyncio
+import base64
 import csv
 import io
 import json
@@ -13,7 +14,7 @@ from fastapi import FastAPI, Request
 
 from app.domain import audit
 from app.errors import NotInProject
-from app.http.conventions import problems
+from app.http.conventions import pages, problems
 from app.store import connection
 from app.store.audit_events import append
 from app.store.database import transaction
@@ -175,6 +176,18 @@ def test_no_text_in_a_table_is_a_formula_and_every_text_is_whole(service: Servic
     assert rows[events[0]]["refused_code"] == ""
 
 
+def test_a_page_token_that_was_made_up_is_told_so_whatever_is_in_it(service: Service) -> None:
+    for made_up in ("5", "null", "{}", "[1]", "[" * 700 + "]" * 700, '["2026-11-26|x", 1]', "\xff", ""):
+        token = base64.urlsafe_b64encode(made_up.encode("latin-1")).decode().rstrip("=")
+        answer = service.client(ADMIN).get("/v1/audit-events", params={"page_token": token[:1000]})
+        assert answer.json().get("code") == "page-token-invalid", (made_up, answer.text)
+    # Whoever knows how tokens are made can make one that names any place.
+    for place in ("0001-01-01T00:00:00+14:00|evt_1", "2026-11-26T00:00:00+00:00|\ud800", "2026-11-26T00:00:00|evt_1"):
+        params = {"page_token": pages.encode(place, "audit-events", {})}
+        answer = service.client(ADMIN).get("/v1/audit-events", params=params)
+        assert answer.json().get("code") == "page-token-invalid", (place, answer.text)
+
+
 def test_a_request_for_something_else_is_refused(service: Service) -> None:
     client = service.client(ADMIN)
     for body in (
@@ -186,5 +199,6 @@ def test_a_request_for_something_else_is_refused(service: Service) -> None:
         {"since": "0"},
         {"since": None},
         {"project": None},
+        {"project": "bikes\0"},
     ):
         assert client.post("/v1/audit-events:export", json=body).json()["code"] == "request-invalid"

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, field_validator
 
 
 def _refuse_bool_and_str(value: Any) -> Any:
@@ -40,6 +40,14 @@ class Request(BaseModel):
     """A body that callers send; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @field_validator("*")
+    @classmethod
+    def _refuse_nul(cls, value: Any) -> Any:
+        # No name holds one, and PostgreSQL takes none in a text. Addresses are held to the same.
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("it holds a character that no name has: \\u0000")
+        return value
 
 
 class Response(BaseModel):

@@ -63,7 +63,7 @@ def decode(token: str | None, listing: str, filters: dict[str, Any]) -> str | No
     try:
         padded = token + "=" * (-len(token) % 4)
         after, binding = json.loads(urlsafe_b64decode(padded.encode()))
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise PageTokenInvalid from error
     if binding != _binding(listing, filters) or not isinstance(after, str):
         raise PageTokenInvalid
