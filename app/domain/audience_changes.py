@@ -46,6 +46,11 @@ class ChangePlan(Plan):
     losses: Gains = field(default_factory=list)
 
 
+def lock(workspace: str, share: str) -> str:
+    """What changing who reads the share locks."""
+    return f"{workspace}/audiences/{share}"
+
+
 def plan(caller: Caller, project: str, workspace: str, audience: str) -> ChangePlan:
     """Look at the share and its audience; raises the problem of whatever is not in order."""
     return _look(caller, project, workspace, audience)[0]
@@ -73,7 +78,8 @@ def begin(
         share=changing.share,
         outcome={"tables_added": changing.tables_added},
     )
-    work = (change_audience, key, caller, project, asdict(changing), record, f"{workspace}/audiences/{changing.share}")
+    place = lock(workspace, changing.share)
+    work = (change_audience, key, caller, project, asdict(changing), record, place)
     places = [workspace, *audiences.list_workspaces(project, audience)]
     return start(*work, workspaces=places, on_conflict=on_conflict)
 

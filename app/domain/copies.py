@@ -41,6 +41,13 @@ def lock_all(workspace: str, published_model: str) -> str:
     return f"{workspace}/models/{published_model}/copies"
 
 
+def lock_of(record: Publication) -> str:
+    """What publishing and withdrawing this publication lock."""
+    if record.is_whole_model:
+        return lock_whole(record.workspace, record.share, record.model)
+    return lock(record.workspace, record.published_model, record.model, record.version)
+
+
 def check_staying(workspace: str, published_model: str) -> None:
     """Nobody is about to withdraw all copies of the model; raises `OperationInProgress`.
 

@@ -53,7 +53,7 @@ def begin(
         served_entity=served,
         request=request,
     )
-    lock = f"{deploying.workspace}/endpoints/{deploying.endpoint}"
+    lock = endpoint_updates.lock(deploying.workspace, deploying.endpoint)
     work = (deploy, key, caller, deploying.project, request, record, lock)
     return start(*work, workspaces=[deploying.workspace], on_conflict=on_conflict)
 

@@ -55,6 +55,11 @@ class Deploying:
         return {**made, MODEL_TAG: self.model, VERSION_TAG: str(self.version)}
 
 
+def lock(workspace: str, endpoint: str) -> str:
+    """What deploying locks: one change of an endpoint at a time."""
+    return f"{workspace}/endpoints/{endpoint}"
+
+
 def find_own(deploying: Deploying) -> Endpoint | None:
     """The live endpoint, or None; raises `EndpointNameTaken` for one that Causeway did not make for the project."""
     try:

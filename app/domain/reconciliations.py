@@ -14,8 +14,9 @@ import structlog
 from app import configuration, durable
 from app.domain import access, audit, operations, proofs, records
 from app.domain.access import Caller, check
-from app.domain.drifts import KINDS, Finding, Kind, Look, Promises, list_active, promised
+from app.domain.drifts import KINDS, Finding, Kind, Look, list_active, promised
 from app.domain.drifts.kinds import make_id
+from app.domain.drifts.looks import list_moved
 from app.domain.operations import Key, Operation, start
 from app.domain.workflows import Outcome, Work, register
 from app.errors import Problem, WorkspaceNotFound
@@ -106,7 +107,7 @@ def compare(work: Work, workspace: str, digests: Digests | None) -> dict[str, An
     if is_used:
         look.ask(identities.get_self, workspace)
     found = [(kind, finding) for kind in kinds if is_used or kind.asks_nobody for finding in kind.find(look)]
-    moved = _list_moved(before, promised(work.project, workspace))
+    moved = list_moved(before, promised(work.project, workspace))
     rows = [_row(work, workspace, looked_at, *one) for one in found if not moved & one[1].marks]
     undecided = {make_id(work.project, workspace, kind.code, one) for kind, one in found if moved & one.marks}
     # Bytes that were not read may still be others than were published.
@@ -142,13 +143,6 @@ def _start(caller: Caller, key: Key, project: str, workspaces: list[str], *, dee
     )
     request = {"workspaces": workspaces, "deep": deep}
     return start(reconcile, key, caller, project, request, record, workspaces=workspaces)
-
-
-def _list_moved(before: Promises, after: Promises) -> frozenset[str]:
-    """The marks of all that an operation changed during the look, or was changing at either end of it."""
-    first, last = before.marked, after.marked
-    changed = (marks for one, marks in {**first, **last}.items() if (one in first) != (one in last))
-    return frozenset().union(before.moving, after.moving, *changed)
 
 
 def _row(work: Work, workspace: str, looked_at: datetime, kind: Kind, finding: Finding) -> Drift:

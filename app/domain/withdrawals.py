@@ -52,10 +52,8 @@ def begin(caller: Caller, key: Key, publication_id: str, how: Withdrawing, on_co
         "force": how.force,
         "hits": _look(caller, record, how),
     }
-    lock = copies.lock(record.workspace, record.published_model, record.model, record.version)
-    if record.is_whole_model:
-        lock = copies.lock_whole(record.workspace, record.share, record.model)
-    elif how.whole:
+    lock = copies.lock_of(record)
+    if how.whole and not record.is_whole_model:
         lock = copies.lock_all(record.workspace, record.published_model)
     work = (withdraw, key, caller, record.project, request, record, lock)
     told = {"forced": how.force, "hits": request["hits"]}

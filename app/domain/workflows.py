@@ -15,6 +15,7 @@ from app.store import locks, transitions
 from app.store import operations as store
 from app.store.operations import LIVE, Operation
 from app.store.records import Record
+from app.store.transitions import Amendment as Amendment
 from app.store.transitions import Changes as Changes
 
 log = structlog.get_logger(__name__)

@@ -229,6 +229,13 @@ class RecordNotActive(StateProblem):
     template = "{id} is {state}, not {needed}. Wait until it is, or name another."
 
 
+class DriftChanged(StateProblem):
+    """What somebody wants to accept as the new promise is no longer what was found."""
+
+    code, title = "drift-changed", "What was found has changed"
+    template = "{drift} is no longer what was found: {found} Reconcile again, and look at it before you accept it."
+
+
 class RemedyNotOffered(StateProblem):
     """The drift cannot be healed in this way; `advice` says how it can."""
 

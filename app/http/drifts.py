@@ -13,7 +13,15 @@ from starlette.concurrency import run_in_threadpool
 from app.domain import records, remedies
 from app.domain.drifts import KINDS, Drift
 from app.domain.operations import Key, Operation
-from app.errors import PageTokenInvalid, PlanStale, RecordNotActive, RecordNotFound, RemedyNotOffered, WorkspaceNotFound
+from app.errors import (
+    DriftChanged,
+    PageTokenInvalid,
+    PlanStale,
+    RecordNotActive,
+    RecordNotFound,
+    RemedyNotOffered,
+    WorkspaceNotFound,
+)
 from app.http.conventions import pages, plan
 from app.http.conventions.bodies import Request as Body
 from app.http.conventions.bodies import Response as Answer
@@ -27,7 +35,7 @@ from app.http.conventions.plan import PlanBody
 from app.http.conventions.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["drifts"])
-OWN = (RecordNotActive, RecordNotFound, RemedyNotOffered)
+OWN = (DriftChanged, RecordNotActive, RecordNotFound, RemedyNotOffered)
 
 
 class RemedyName(StrEnum):
@@ -138,7 +146,7 @@ async def create_remedy(
     caller: CurrentCaller,
     key: IdempotencyKey,
 ) -> OperationBody:
-    """Heal the drift as asked; it is looked at again before it counts as healed."""
+    """Heal the drift as asked, as it is now: it is looked at again before anything is done, and when it is done."""
 
     async def begin(made: Key) -> Operation:
         work = (caller, made, drift_id, body.remedy, body.plan_digest)
@@ -149,7 +157,7 @@ async def create_remedy(
 
 @router.post("/drifts/{drift_id:id}/remedies:plan", responses=problems(*OWN))
 def plan_remedy(drift_id: str, body: RemedyRequest, caller: CurrentCaller) -> PlanBody:
-    """What the remedy would do; nothing is stored, and no workspace is asked."""
+    """What the remedy would do to the difference as it is now; nothing of it is stored."""
     return plan.render(remedies.plan(caller, drift_id, body.remedy))
 
 

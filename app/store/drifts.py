@@ -90,6 +90,15 @@ def replace(looked: Looked, found: list[Drift], events: list[AuditEvent]) -> int
     return new
 
 
+@repeatable
+def note_gone(drift_id: str, at: datetime) -> None:
+    """A look at `at` did not find it; a row that somebody told later than that stays as it is."""
+    with transaction() as session:
+        row = session.get_one(Drift, drift_id, with_for_update=True)
+        if row.state == OPEN and row.seen_at <= at:
+            row.state, row.seen_at, row.updated_at = GONE, at, at
+
+
 def list_found(drift_ids: list[str]) -> list[Drift]:
     """The rows of these ids, by workspace and kind, in one query."""
     statement = select(Drift).where(col(Drift.id).in_(drift_ids))

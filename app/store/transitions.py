@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session, col, delete
@@ -15,7 +16,21 @@ from app.store.operations import LIVE, Operation
 from app.store.records import Record
 from app.store.steps import Step
 
-Changes = list[tuple[type[Record], str, dict[str, Any]]]
+
+@dataclass(frozen=True)
+class Amendment:
+    """A change of an active record by something else than its own operations; one that has ended stays as it is.
+
+    `told` joins the outcome that it has then.
+    """
+
+    table: type[Record]
+    record_id: str
+    values: dict[str, Any]
+    told: dict[str, Any]
+
+
+Changes = list[tuple[type[Record], str, dict[str, Any]] | Amendment]
 
 
 @repeatable
@@ -140,11 +155,23 @@ def _get(session: Session, operation_id: str) -> Operation:
 
 def _change(session: Session, changes: Changes) -> None:
     """Change the records that are there; an `operation_id` among the values says that one is to be made, if need be."""
-    for table, record_id, values in changes:
+    for change in changes:
+        if isinstance(change, Amendment):
+            _amend(session, change)
+            continue
+        table, record_id, values = change
         if "operation_id" in values and session.get(table, record_id) is None:
             session.add(table(id=record_id, **values))
             continue
         record = session.get_one(table, record_id, with_for_update=True)
         for column, value in values.items():
+            setattr(record, column, value)
+        record.updated_at = now()
+
+
+def _amend(session: Session, change: Amendment) -> None:
+    record: Any = session.get(change.table, change.record_id, with_for_update=True)
+    if record is not None and record.state == "ACTIVE":
+        for column, value in {**change.values, "outcome": {**record.outcome, **change.told}}.items():
             setattr(record, column, value)
         record.updated_at = now()

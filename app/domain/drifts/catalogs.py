@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.domain import acceptances, catalog_users
+from app.domain import acceptances, catalog_users, shared_catalogs
 from app.domain.access import Caller
-from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, Finding, PlainChanges, Remedy, drift
+from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, Finding, PlainChange, PlainChanges, Remedy, drift, ended_by
 from app.domain.drifts.looks import Look, mark
-from app.domain.operations import QUEUE, Key, Operation
+from app.domain.operations import Key, Operation
 from app.domain.workflows import Work
 from app.errors import WorkspaceRefused
 from app.store import records as store
@@ -36,14 +36,24 @@ def accept_again(caller: Caller, key: Key, drift: Drift) -> Operation:
         keeps_copy=bool(copies),
         copy_to=copies[0]["owned"]["model"].rpartition(".")[0] if copies else None,
     )
-    return acceptances.begin(caller, key, request, None, QUEUE)
+    return acceptances.begin(caller, key, request, None)
+
+
+def lock(drift: Drift) -> str:
+    """What accepting and giving back the drift's acceptance lock."""
+    one = store.get(Acceptance, str(drift.record_id))
+    return shared_catalogs.lock(one.outcome["consumer_identifier"], one.share)
 
 
 def hand_over(drift: Drift, work: Work) -> PlainChanges:
     """The acceptance is over; the one that took its place takes back what it granted, and lists its other copies."""
     old = store.get(Acceptance, str(drift.record_id))
     place = {"project": old.project, "workspace": old.workspace, "catalog": old.catalog, "state": "ACTIVE"}
-    new = [one for one in store.list_all(Acceptance, **place) if one.id != old.id][-1]
+    heirs = [one for one in store.list_all(Acceptance, **place) if one.id != old.id]
+    return [*_end_acceptance(drift, work), *([_bequeath(old, heirs[-1], drift)] if heirs else [])]
+
+
+def _bequeath(old: Acceptance, new: Acceptance, drift: Drift) -> PlainChange:
     again = [copy["source"] for copy in new.outcome["copies"]]
     kept = [
         copy
@@ -52,15 +62,11 @@ def hand_over(drift: Drift, work: Work) -> PlainChanges:
     ]
     users = sorted({*old.granted, *new.granted})
     granted = {user: sorted({*old.granted.get(user, []), *new.granted.get(user, [])}) for user in users}
-    outcome = {**new.outcome, "copies": [*new.outcome["copies"], *kept]}
-    return [*_end_acceptance(drift, work), (Acceptance.kind, new.id, {"granted": granted, "outcome": outcome})]
+    return Acceptance.kind, new.id, {"granted": granted}, {"copies": [*new.outcome["copies"], *kept]}
 
 
 def _end_acceptance(drift: Drift, _work: Work) -> PlainChanges:
-    """The acceptance is over; who asks reads why."""
-    one = store.get(Acceptance, str(drift.record_id))
-    cause = {"ended_by": {"drift": drift.id, "cause": drift.found}}
-    return [(Acceptance.kind, one.id, {"state": "GIVEN_BACK", "granted": {}, "outcome": {**one.outcome, **cause}})]
+    return [(Acceptance.kind, str(drift.record_id), {"state": "GIVEN_BACK", "granted": {}}, ended_by(drift))]
 
 
 def _let_in_again(drift: Drift, _work: Work) -> None:
@@ -82,6 +88,7 @@ def _let_in_again(drift: Drift, _work: Work) -> None:
         "Take it for given back: the acceptance ends as GIVEN_BACK, with this as its cause.",
         "give-back",
         _end_acceptance,
+        lock=lock,
     ),
 )
 def find_gone(look: Look) -> Iterator[Finding]:
@@ -96,7 +103,10 @@ def find_gone(look: Look) -> Iterator[Finding]:
     CRITICAL,
     "catalog",
     accept=Remedy(
-        "Take the acceptance for ended: it becomes GIVEN_BACK. The catalog stays as it is.", JUDGE, _end_acceptance
+        "Take the acceptance for ended: it becomes GIVEN_BACK. The catalog stays as it is.",
+        JUDGE,
+        _end_acceptance,
+        lock=lock,
     ),
 )
 def find_replaced(look: Look) -> Iterator[Finding]:
@@ -135,7 +145,7 @@ def find_lost(look: Look) -> Iterator[Finding]:
     "catalog-users-lost",
     HIGH,
     "catalog",
-    put_back=Remedy("Grant them again what the use of the catalog takes.", "accept", _let_in_again),
+    put_back=Remedy("Grant them again what the use of the catalog takes.", "accept", _let_in_again, lock=lock),
 )
 def find_lost_users(look: Look) -> Iterator[Finding]:
     """The runner, or somebody whom an acceptance named, may not use the catalog any more."""

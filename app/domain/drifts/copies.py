@@ -7,9 +7,20 @@ from typing import Any
 
 from app.domain import contents, copies, publication_requests, publications, shareable_catalogs
 from app.domain.access import Caller
-from app.domain.drifts.kinds import ACCEPT, CRITICAL, HIGH, JUDGE, PUT_BACK, Finding, PlainChanges, Remedy, drift
-from app.domain.drifts.looks import Look
-from app.domain.operations import QUEUE, Key, Operation
+from app.domain.drifts.kinds import (
+    ACCEPT,
+    CRITICAL,
+    HIGH,
+    JUDGE,
+    PUT_BACK,
+    Finding,
+    PlainChanges,
+    Remedy,
+    drift,
+    ended_by,
+)
+from app.domain.drifts.looks import VERSION, Look
+from app.domain.operations import Key, Operation
 from app.domain.workflows import Work
 from app.errors import CatalogNotFound, ModelNotFound, WorkspaceRefused
 from app.store import records as store
@@ -38,20 +49,24 @@ def is_hidden(look: Look, model: str) -> bool:
 def _publish_again(caller: Caller, key: Key, drift: Drift) -> Operation:
     """The version that was published, or the one that the finding is about, in the same way for the same audience."""
     one = store.get(Publication, str(drift.record_id))
-    version = drift.target.get("version", one.version)
-    place = (one.project, one.workspace, one.model, version, one.audience)
-    publishing = publication_requests.make(caller, *place, whole=one.is_whole_model)
-    return publications.begin(caller, key, publishing, None, QUEUE)
+    place = (one.project, one.workspace, one.model, drift.target.get("version", one.version), one.audience)
+    # What it needs was shared with it: whatever has gone from the share since comes back with it.
+    needs = bool(one.outcome.get("needs"))
+    made = publication_requests.make(caller, *place, whole=one.is_whole_model, include_dependencies=needs)
+    return publications.begin(caller, key, made, None)
+
+
+def _lock(drift: Drift) -> str:
+    return copies.lock_of(store.get(Publication, str(drift.record_id)))
 
 
 def _end_publication(drift: Drift, _work: Work) -> PlainChanges:
-    """The promise is over, and what rested on it alone leaves the share; who asks reads why."""
+    """The promise is over, and what rested on it alone leaves the share."""
     one = store.get(Publication, str(drift.record_id))
     if one.is_whole_model:
         contents.remove_whole(one.workspace, one.share, one.model, leaving=[one.id])
     contents.clear([one.id])
-    cause = {"ended_by": {"drift": drift.id, "cause": drift.found}}
-    return [(Publication.kind, one.id, {"state": WITHDRAWN, "outcome": {**one.outcome, **cause}})]
+    return [(Publication.kind, one.id, {"state": WITHDRAWN}, ended_by(drift))]
 
 
 def _delete_version(drift: Drift, _work: Work) -> None:
@@ -68,7 +83,7 @@ def _revoke(drift: Drift, _work: Work) -> None:
 @drift(
     "version-gone",
     HIGH,
-    "model version",
+    VERSION,
     put_back=Remedy(
         "Publish the same version again: copied, proved and shared anew, as a further version of the copy. "
         "The publication that lost its copy ends as WITHDRAWN.",
@@ -80,6 +95,7 @@ def _revoke(drift: Drift, _work: Work) -> None:
         "Take it for withdrawn: the publication ends as WITHDRAWN, with this as its cause.",
         "withdraw",
         _end_publication,
+        lock=_lock,
     ),
 )
 def find_gone(look: Look) -> Iterator[Finding]:
@@ -93,13 +109,14 @@ def find_gone(look: Look) -> Iterator[Finding]:
                 found="There is no such version.",
                 # The source itself is gone: nothing is left to publish again.
                 remedies=frozenset({ACCEPT}) if one.is_whole_model else None,
+                target={"share": one.share},
             )
 
 
 @drift(
     "version-unvetted",
     CRITICAL,
-    "model version",
+    VERSION,
     put_back=Remedy(
         "Delete the version for good; nobody who reads the share sees it any more.", JUDGE, _delete_version
     ),
@@ -136,7 +153,7 @@ def find_unvetted(look: Look) -> Iterator[Finding]:
 @drift(
     "digest-changed",
     CRITICAL,
-    "model version",
+    VERSION,
     put_back=Remedy(
         "Publish the same version again: the copy with other bytes is deleted, and a sound one is made and proved. "
         "The publication that lost its copy ends as WITHDRAWN.",
@@ -162,6 +179,10 @@ def find_changed(look: Look) -> Iterator[Finding]:
                 **_tell(one),
                 found=f"Its files have digest {digest}.",
                 remedies=frozenset({ACCEPT if one.is_whole_model else PUT_BACK}),
+                target={
+                    "share": one.share,
+                    "read": {"model": one.published_model, "version": one.published_version, "digest": digest},
+                },
             )
 
 
@@ -194,14 +215,14 @@ def find_writers(look: Look) -> Iterator[Finding]:
         writers = look.ask(shareable_catalogs.list_other_writers, look.workspace, schema, control=look.control)
         for one in writers:
             owns = one.rights == [shareable_catalogs.OWNER]
-            rights = {"principal": one.principal, "rights": one.rights}
+            share, rights = schema.rpartition(".")[2], {"principal": one.principal, "rights": one.rights}
             yield Finding(
                 object_name=schema,
                 detail=f"{one.principal} {one.place}",
                 wanted=f"Nobody but {look.control} may write in {schema}.",
                 found=f"{one.principal} {'owns' if owns else 'holds ' + ', '.join(one.rights) + ' on'} {one.place}.",
                 remedies=frozenset() if owns else None,
-                target={"catalog": look.shareable_catalog, "schema": schema, **rights},
+                target={"share": share, "catalog": look.shareable_catalog, "schema": schema, **rights},
                 advice=f"Have {one.place} given to {look.control}." if owns else "Apply the remedy.",
             )
 
@@ -222,7 +243,7 @@ def _find_later(look: Look) -> Iterator[Finding]:
                     record=("publication", one.id),
                     marks=frozenset({f"model {model}"}),
                     remedies=frozenset({ACCEPT}),
-                    target={"version": version.version},
+                    target={"share": share, "version": version.version},
                     advice=f"Publish it by the remedy; or have its owner delete it, or withdraw {model}.",
                 )
 

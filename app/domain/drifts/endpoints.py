@@ -8,11 +8,11 @@ from typing import Any
 
 from app.domain import access, deployments, endpoint_updates, model_versions
 from app.domain.access import Caller, Name
-from app.domain.drifts.kinds import HIGH, LOW, MEDIUM, Finding, PlainChanges, Remedy, drift
+from app.domain.drifts.kinds import HIGH, LOW, MEDIUM, Finding, PlainChanges, Remedy, drift, ended_by
 from app.domain.drifts.looks import Look
 from app.domain.drifts.shares import is_person
 from app.domain.endpoint_updates import Deploying
-from app.domain.operations import QUEUE, Key, Operation
+from app.domain.operations import Key, Operation
 from app.domain.workflows import Work
 from app.errors import WorkspaceRefused
 from app.store import records as store
@@ -26,19 +26,19 @@ RETIRED, SUPERSEDED = "RETIRED", "SUPERSEDED"
 
 def _deploy_again(caller: Caller, key: Key, drift: Drift) -> Operation:
     one = store.get(Deployment, str(drift.record_id))
-    return deployments.begin(caller, key, Deploying(**one.request), None, QUEUE)
+    return deployments.begin(caller, key, Deploying(**one.request), None)
+
+
+def _lock(drift: Drift) -> str:
+    return endpoint_updates.lock(drift.workspace, drift.object_name)
 
 
 def _end_deployment(drift: Drift, _work: Work) -> PlainChanges:
-    """The deployment is over; who asks reads why."""
-    one = store.get(Deployment, str(drift.record_id))
-    cause = {"ended_by": {"drift": drift.id, "cause": drift.found}}
-    return [(Deployment.kind, one.id, {"state": RETIRED, "outcome": {**one.outcome, **cause}})]
+    return [(Deployment.kind, str(drift.record_id), {"state": RETIRED}, ended_by(drift))]
 
 
 def _record_revision(drift: Drift, work: Work) -> PlainChanges:
     """What was found becomes a deployment of its own, which takes the place of the one before; its label says so."""
-    before, served = store.get(Deployment, str(drift.record_id)), str(drift.target["served"])
     deploying = Deploying(**drift.target["deploying"])
     deployment_id = work.id.replace("op_", "dep_", 1)
     endpoint_updates.label(deploying, deployment_id)
@@ -50,12 +50,13 @@ def _record_revision(drift: Drift, work: Work) -> PlainChanges:
         "endpoint": deploying.endpoint,
         "model": deploying.model,
         "version": deploying.version,
-        "served_entity": served,
+        "served_entity": drift.target["served"],
         "request": asdict(deploying),
         "state": "ACTIVE",
         "outcome": {"digest": deploying.digest, "replaced": drift.target["replaced"], "accepted_drift": drift.id},
     }
-    return [(Deployment.kind, deployment_id, revision), (Deployment.kind, before.id, {"state": SUPERSEDED})]
+    before = (Deployment.kind, str(drift.record_id), {"state": SUPERSEDED}, ended_by(drift))
+    return [(Deployment.kind, deployment_id, revision, None), before]
 
 
 def _label_again(drift: Drift, _work: Work) -> None:
@@ -69,7 +70,10 @@ def _label_again(drift: Drift, _work: Work) -> None:
     "endpoint",
     put_back=Remedy("Deploy the same version to an endpoint of this name again.", "deploy", begin=_deploy_again),
     accept=Remedy(
-        "Take it for retired: the deployment ends as RETIRED, with this as its cause.", "deploy", _end_deployment
+        "Take it for retired: the deployment ends as RETIRED, with this as its cause.",
+        "deploy",
+        _end_deployment,
+        lock=_lock,
     ),
 )
 def find_gone(look: Look) -> Iterator[Finding]:
@@ -84,7 +88,10 @@ def find_gone(look: Look) -> Iterator[Finding]:
     HIGH,
     "endpoint",
     accept=Remedy(
-        "Take ours for retired: the deployment ends as RETIRED; the endpoint stays as it is.", "deploy", _end_deployment
+        "Take ours for retired: the deployment ends as RETIRED; the endpoint stays as it is.",
+        "deploy",
+        _end_deployment,
+        lock=_lock,
     ),
 )
 def find_foreign(look: Look) -> Iterator[Finding]:
@@ -113,7 +120,10 @@ def find_foreign(look: Look) -> Iterator[Finding]:
         begin=_deploy_again,
     ),
     accept=Remedy(
-        "Record what is served now as a deployment that takes the place of the one before.", "deploy", _record_revision
+        "Record what is served now as a deployment that takes the place of the one before.",
+        "deploy",
+        _record_revision,
+        lock=_lock,
     ),
 )
 def find_changed(look: Look) -> Iterator[Finding]:
@@ -136,7 +146,7 @@ def find_changed(look: Look) -> Iterator[Finding]:
     "endpoint-label-changed",
     LOW,
     "endpoint",
-    put_back=Remedy("Write on the endpoint again which deployment it serves.", "deploy", _label_again),
+    put_back=Remedy("Write on the endpoint again which deployment it serves.", "deploy", _label_again, lock=_lock),
 )
 def find_mislabelled(look: Look) -> Iterator[Finding]:
     """The endpoint's tags do not name its deployment: the next deployment would take it for somebody else's."""

@@ -19,8 +19,12 @@ CRITICAL, HIGH, MEDIUM, LOW = "CRITICAL", "HIGH", "MEDIUM", "LOW"
 PUT_BACK, ACCEPT = "put-back", "accept"
 # To remove what Causeway did not make, and to take something critical for right, is not the requester's own to decide.
 JUDGE = "judge-drift"
-PlainChanges = list[tuple[str, str, dict[str, Any]]]
-"""Records to change when the remedy has worked: kind of record, id, values."""
+PlainChange = tuple[str, str, dict[str, Any], dict[str, Any] | None]
+"""A record to change when the remedy has worked: kind of record, id, values, and what joins its outcome.
+
+That is None for a record that is new. Any other is changed only if it is still active then.
+"""
+PlainChanges = list[PlainChange]
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,16 @@ class Finding:
 class Remedy:
     """A way to heal it: `effect` says what it would do, `action` what a caller must be allowed to do.
 
-    `begin` starts the operation that does slow work, `apply` does quick work after it; both converge.
+    `begin` starts the operation that does slow work, `apply` does quick work after it; both converge. They are given
+    the drift as it is found now. `lock` names what the quick work changes, as the operations do that change it, too;
+    without one, nothing is done while an operation changes what the finding rests on.
     """
 
     effect: str
     action: str
     apply: Callable[[Drift, Work], PlainChanges | None] | None = None
     begin: Callable[[Caller, Key, Drift], Operation] | None = None
+    lock: Callable[[Drift], str | None] | None = None
 
 
 Find = Callable[[Look], Iterator[Finding]]
@@ -96,6 +103,11 @@ def drift(
         return find
 
     return add
+
+
+def ended_by(drift: Drift) -> dict[str, Any]:
+    """What the outcome of a record says that ended by a drift: who asks reads why."""
+    return {"ended_by": {"drift": drift.id, "cause": drift.found}}
 
 
 def make_id(project: str, workspace: str, code: str, finding: Finding) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
 
 from app import configuration
@@ -15,6 +15,7 @@ from app.store import records as store
 from app.store.acceptances import Acceptance
 from app.store.audience_changes import AudienceChange
 from app.store.deployments import Deployment
+from app.store.drifts import Drift
 from app.store.publications import Publication
 from app.workspaces import identities
 
@@ -22,6 +23,7 @@ P = ParamSpec("P")
 Answer = TypeVar("Answer")
 Promise = Publication | Acceptance | Deployment
 Changing = Promise | AudienceChange
+VERSION = "model version"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,20 @@ def promised(project: str, workspace: str) -> Promises:
     return Promises(active[0], active[1], active[2], frozenset().union(*map(mark, changing)))
 
 
+def narrow(promises: Promises, drift: Drift) -> Promises:
+    """Those among them that the drift may speak of: one difference is looked for without asking for all the others."""
+    share, name = drift.target.get("share"), drift.object_name
+    publications = [one for one in promises.publications if share in {None, one.share}]
+    if drift.object_kind == VERSION:
+        publications = [one for one in publications if name.startswith(f"{one.published_model} version ")]
+    return replace(
+        promises,
+        publications=publications,
+        acceptances=[one for one in promises.acceptances if one.catalog == name or one.id == drift.record_id],
+        deployments=[one for one in promises.deployments if one.endpoint == name],
+    )
+
+
 def mark(record: Changing) -> frozenset[str]:
     """What the record touches: itself, and the names that an operation on it changes."""
     if isinstance(record, Publication):
@@ -81,6 +97,13 @@ def list_active(project: str) -> list[str]:
     return [one for one in access.list_places(project) if one in known and known[one].state != RETIRING]
 
 
+def list_moved(before: Promises, after: Promises) -> frozenset[str]:
+    """The marks of all that an operation changed during the look, or was changing at either end of it."""
+    first, last = before.marked, after.marked
+    changed = (marks for one, marks in {**first, **last}.items() if (one in first) != (one in last))
+    return frozenset().union(before.moving, after.moving, *changed)
+
+
 @dataclass
 class Look:
     """What finders work with. Each question to the workspace is asked once, and a problem is an answer, too."""
@@ -90,6 +113,8 @@ class Look:
     promises: Promises
     digests: dict[tuple[str, int], str] | None = None
     """What a job read of what is `held`, where it was asked to."""
+    share: str | None = None
+    """The one share to look at, where it is not all of them."""
     _answers: dict[Any, Any] = field(default_factory=dict)
 
     def ask(self, function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
@@ -129,4 +154,5 @@ class Look:
     def share_names(self) -> dict[str, str]:
         """The share of each of the project's audiences, with the audience."""
         audiences = configuration.current().projects[self.project].audiences
-        return {share_name(self.project, audience): audience for audience in audiences}
+        named = {share_name(self.project, audience): audience for audience in audiences}
+        return {share: audience for share, audience in named.items() if self.share in {None, share}}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from app.domain.drifts import catalogs as drifting_catalogs
 from app.domain.drifts import copies as drifting_copies
 from app.domain.drifts.kinds import ACCEPT, CRITICAL, HIGH, JUDGE, Finding, PlainChanges, Remedy, drift
-from app.domain.drifts.looks import Look, mark
+from app.domain.drifts.looks import VERSION, Look, mark
 from app.domain.workflows import Work
 from app.store import records as store
 from app.store.acceptances import Acceptance
@@ -26,15 +27,20 @@ _AGAIN = Remedy(
 def _forget(drift: Drift, _work: Work) -> PlainChanges:
     one = store.get(Acceptance, str(drift.record_id))
     kept = [copy for copy in one.outcome["copies"] if copy["owned"] != drift.target["owned"]]
-    return [(Acceptance.kind, one.id, {"outcome": {**one.outcome, "copies": kept}})]
+    return [(Acceptance.kind, one.id, {}, {"copies": kept})]
 
 
 @drift(
     "copy-gone",
     HIGH,
-    "model version",
+    VERSION,
     put_back=_AGAIN,
-    accept=Remedy("Take it for given up: the acceptance does not list this copy any more.", "give-back", _forget),
+    accept=Remedy(
+        "Take it for given up: the acceptance does not list this copy any more.",
+        "give-back",
+        _forget,
+        lock=drifting_catalogs.lock,
+    ),
 )
 def find_gone(look: Look) -> Iterator[Finding]:
     """A copy that the consumer owns was deleted, or something else has its name and number."""
@@ -46,9 +52,14 @@ def find_gone(look: Look) -> Iterator[Finding]:
 @drift(
     "copy-changed",
     CRITICAL,
-    "model version",
+    VERSION,
     put_back=_AGAIN,
-    accept=Remedy("Take it for somebody else's: the acceptance does not list this copy any more.", JUDGE, _forget),
+    accept=Remedy(
+        "Take it for somebody else's: the acceptance does not list this copy any more.",
+        JUDGE,
+        _forget,
+        lock=drifting_catalogs.lock,
+    ),
     needs_bytes=True,
 )
 def find_changed(look: Look) -> Iterator[Finding]:
@@ -56,7 +67,8 @@ def find_changed(look: Look) -> Iterator[Finding]:
     for one, copy in _iterate(look):
         digest = (look.digests or {}).get((copy["owned"]["model"], copy["owned"]["version"]))
         if digest is not None and digest != copy["digest"] and not _find_loss(look, **copy["owned"]):
-            yield _finding(one, copy, f"Its files have digest {digest}.")
+            found = _finding(one, copy, f"Its files have digest {digest}.")
+            yield replace(found, target={**found.target, "read": {**copy["owned"], "digest": digest}})
 
 
 def _iterate(look: Look) -> Iterator[tuple[Acceptance, dict[str, Any]]]:

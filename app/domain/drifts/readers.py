@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.domain import audiences
+from app.domain import audience_changes, audiences
 from app.domain.audiences import Member
 from app.domain.drifts import members
 from app.domain.drifts import shares as drifting_shares
@@ -14,6 +14,10 @@ from app.domain.workflows import Work
 from app.store.drifts import Drift
 from app.workspaces import metastores, shares
 from app.workspaces.shares import Share
+
+
+def _lock(drift: Drift) -> str:
+    return audience_changes.lock(drift.workspace, drift.target["share"])
 
 
 def _put_reader_back(drift: Drift, _work: Work) -> None:
@@ -33,7 +37,9 @@ def _shut_out(drift: Drift, _work: Work) -> None:
     "recipient-gone",
     HIGH,
     "recipient",
-    put_back=Remedy("Make the recipient again, and grant it SELECT on the share.", "publish", _put_reader_back),
+    put_back=Remedy(
+        "Make the recipient again, and grant it SELECT on the share.", "publish", _put_reader_back, lock=_lock
+    ),
 )
 def find_gone(look: Look) -> Iterator[Finding]:
     """A metastore that was let in has no recipient any more: it lost every share at once."""
@@ -48,7 +54,7 @@ def find_gone(look: Look) -> Iterator[Finding]:
     "reader-lost",
     HIGH,
     "recipient",
-    put_back=Remedy("Grant the recipient SELECT on the share again.", "publish", _put_reader_back),
+    put_back=Remedy("Grant the recipient SELECT on the share again.", "publish", _put_reader_back, lock=_lock),
 )
 def find_lost(look: Look) -> Iterator[Finding]:
     """A recipient that was let in does not hold SELECT on the share any more."""
@@ -63,7 +69,9 @@ def find_lost(look: Look) -> Iterator[Finding]:
     "reader-unknown",
     CRITICAL,
     "recipient",
-    put_back=Remedy("Take SELECT on the share from the recipient; the recipient itself stays.", JUDGE, _shut_out),
+    put_back=Remedy(
+        "Take SELECT on the share from the recipient; the recipient itself stays.", JUDGE, _shut_out, lock=_lock
+    ),
 )
 def find_unknown(look: Look) -> Iterator[Finding]:
     """Somebody holds SELECT whom the audience does not declare, and whom Causeway never let in: it sees all of it.
@@ -88,7 +96,9 @@ def find_unknown(look: Look) -> Iterator[Finding]:
     "reader-dropped",
     HIGH,
     "recipient",
-    put_back=Remedy("Take SELECT on the share from the recipient; the recipient itself stays.", "publish", _shut_out),
+    put_back=Remedy(
+        "Take SELECT on the share from the recipient; the recipient itself stays.", "publish", _shut_out, lock=_lock
+    ),
 )
 def find_dropped(look: Look) -> Iterator[Finding]:
     """Causeway let it in, the configuration has dropped it since, and it still reads."""

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.domain import contents, ownership
+from app.domain import contents, copies, ownership
 from app.domain.drifts import members
 from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, MEDIUM, Finding, Remedy, drift
 from app.domain.drifts.looks import Look
 from app.domain.workflows import Work
 from app.errors import WorkspaceRefused
+from app.store import records as store
 from app.store.drifts import Drift
 from app.store.publications import Publication
 from app.workspaces import identities, shares
@@ -64,6 +65,10 @@ def _put_share_back(drift: Drift, _work: Work) -> None:
         shares.ensure_reader(place, share, reader)
 
 
+def _lock(drift: Drift) -> str | None:
+    return copies.lock_of(store.get(Publication, drift.record_id)) if drift.record_id else None
+
+
 def _put_object_back(drift: Drift, _work: Work) -> None:
     target = drift.target
     if target["kind"] == MODEL:
@@ -99,6 +104,7 @@ def find_gone(look: Look) -> Iterator[Finding]:
             record=("publication", one.id),
             marks=frozenset({f"share {name}"}),
             target={
+                "share": name,
                 "comment": f"Made by Causeway for audience {one.audience} of project {look.project}.",
                 "models": {record.published_model: record.outcome["shared_as"] for record in publications},
                 "beside": _list_beside(look, name, publications),
@@ -169,7 +175,9 @@ def find_denied(look: Look) -> Iterator[Finding]:
     "share-object-missing",
     HIGH,
     "shared object",
-    put_back=Remedy("Put it into the share again, under the name that consumers know.", "publish", _put_object_back),
+    put_back=Remedy(
+        "Put it into the share again, under the name that consumers know.", "publish", _put_object_back, lock=_lock
+    ),
 )
 def find_missing(look: Look) -> Iterator[Finding]:
     """A model with promised versions is not in its share, or what a publication or an audience change put beside it."""
