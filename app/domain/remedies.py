@@ -222,7 +222,7 @@ def _checked(drift: Drift, name: str, found: Finding, told: tuple[str, str | Non
         raise _not_offered(drift, name)
     record_kind, record_id = found.record or (None, None)
     if name == ACCEPT and told != (found.found, record_id):
-        raise DriftChanged(drift=drift.id, found=found.found)
+        raise DriftChanged(drift=drift.id, found=found.found.rstrip("."))
     now = {"found": found.found, "target": found.target, "record_kind": record_kind, "record_id": record_id}
     for column, value in now.items():
         setattr(drift, column, value)

@@ -233,7 +233,7 @@ class DriftChanged(StateProblem):
     """What somebody wants to accept as the new promise is no longer what was found."""
 
     code, title = "drift-changed", "What was found has changed"
-    template = "{drift} is no longer what was found: {found} Reconcile again, and look at it before you accept it."
+    template = "{drift} is no longer what was told: {found}. Reconcile again, and look at it before you accept it."
 
 
 class RemedyNotOffered(StateProblem):
