@@ -181,7 +181,7 @@ class TwoWorkspaces:
             "drift_wide": {**_to({"workspace": "prod"}), "tables": {"dev": [DECLARED_TABLE]}},
             "drift_far": _to({"workspace": "prod"}, {"sharing_identifier": FAR_PARTNER}),
             # For tests that leave an audience's share in disorder.
-            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(28)},
+            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(26)},
         }
         lost = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}
         return {

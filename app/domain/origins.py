@@ -48,14 +48,15 @@ def find(ways: Provenance, key: Key) -> Origin:
     arrivals = [one for one in ways.list_arrivals(key) if one[0].state == one[1].state == ACTIVE]
     shared, accepted = arrivals[0] if arrivals else (None, ways.find_catalog(key))
     if accepted is not None and accepted.state == ACTIVE:
-        digest = shared.publication.digest if shared and shared.publication else None
-        source = _find_source(key, accepted, shared)
+        one = shared.publication if shared and shared.names(key[2]) else None
+        digest, source = one.digest if one else None, _find_source(key, accepted, shared)
         return Origin(SHARE, _get_id(shared), digest, accepted, source, _list_along(ways, key))
     for shared in (*ways.list_departures(key), *ways.sources.get(key, ())):
         if shared.state == ACTIVE and (one := shared.publication) is not None:
             is_copy = shared.place == key[:2] and not one.is_whole_model
+            digest = one.digest if is_copy or one.version == key[2] else None
             along = _list_along(ways, key)
-            return Origin(VETTED_COPY if is_copy else None, one.id, one.digest, travels_with=along)
+            return Origin(VETTED_COPY if is_copy else None, one.id, digest, travels_with=along)
     return Origin()
 
 

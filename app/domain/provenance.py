@@ -43,6 +43,10 @@ class Shared:
         """Whether that version is meant, which consumers see under the same number."""
         return self.number in {key[2], None}
 
+    def names(self, number: int) -> bool:
+        """Whether its publication says of this version which bytes it has, and not of another one of the model."""
+        return self.publication is not None and self.publication.published_version == number
+
     def list_seen(self, number: int) -> Iterator[tuple[Key, Accepted]]:
         """What consumers call it, in each workspace that sees their catalogs."""
         for one in self.acceptances:
@@ -122,16 +126,18 @@ class Provenance:
     def describe(self, key: Key) -> Known:
         """What the thing is, as far as the records tell."""
         if key not in self.known and (arrivals := self.list_arrivals(key)):
-            return _describe(arrivals[0][0])
+            return _describe(arrivals[0][0], key[2])
         return self.known.get(key) or Known(VERSION if key[2] else TABLE, None, {})
 
     def list_departures(self, key: Key) -> list[Shared]:
-        """What shares show of it."""
-        return [one for one in self.shared.get(key[:2], []) if one.holds(key)]
+        """What shares show of it; those come first that name the version."""
+        found = [one for one in self.shared.get(key[:2], []) if one.holds(key)]
+        return sorted(found, key=lambda one: (one.state != ACTIVE, not one.names(key[2])))
 
     def list_arrivals(self, key: Key) -> list[tuple[Shared, Accepted]]:
-        """What it is in its provider's share, and who accepted that."""
-        return [one for one in self.seen.get(key[:2], []) if one[0].holds(key)]
+        """What it is in its provider's share, and who accepted that; in the same order."""
+        found = [one for one in self.seen.get(key[:2], []) if one[0].holds(key)]
+        return sorted(found, key=lambda one: (one[0].state != ACTIVE, not one[0].names(key[2])))
 
     def list_beside(self, shared: Shared) -> list[Shared]:
         """The tables of the audience that are in the same share now, whether or not a version needs them."""
@@ -151,7 +157,7 @@ class Provenance:
         """A share shows it."""
         self.shared[shared.place].append(shared)
         if shared.number == 0:
-            self.known.setdefault((*shared.place, 0), _describe(shared))
+            self.known.setdefault((*shared.place, 0), _describe(shared, 0))
         for seen, accepted in shared.list_seen(shared.number or 0):
             self.seen[seen[:2]].append((shared, accepted))
             if shared.number is None:
@@ -231,10 +237,11 @@ def _list_tables(projects: list[str]) -> dict[tuple[Place, str, str, str], str]:
     return dict(sorted(found.items(), key=lambda one: one[1] != ACTIVE))
 
 
-def _describe(shared: Shared) -> Known:
-    if shared.kind != VERSION or shared.publication is None:
+def _describe(shared: Shared, number: int) -> Known:
+    one = shared.publication
+    if shared.kind != VERSION or one is None:
         return Known(shared.kind, None, {"state": shared.state})
-    return Known(VERSION, shared.publication.id, {"digest": shared.publication.digest, "state": shared.state})
+    return Known(VERSION, one.id, {"digest": one.digest if shared.names(number) else None, "state": shared.state})
 
 
 def _has_shown(acceptance: Accepted, publication: Published) -> bool:

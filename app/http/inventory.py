@@ -53,7 +53,7 @@ class InventoryItem(Response):
     """Of its bytes, where a publication vouches for them, or the proof of an owned copy: the same in every workspace.
     """
     publication_id: str | None
-    """That publication, or the one that shares the whole model, whose bytes nobody has proved."""
+    """That publication, or one that shares the whole model."""
     acceptance_id: str | None
     """The acceptance by which it came."""
     provider_identifier: str | None

@@ -77,8 +77,14 @@ def test_a_copy_that_the_consumer_owns_leads_back_to_the_data_and_its_endpoint_i
     assert len(read) == 7
 
 
-def test_of_a_model_that_is_shared_whole_every_version_goes_on_under_its_own_number(records: None) -> None:
-    names = {"model": "main.bikes.whole", "published_model": "main.bikes.whole", "published_version": 1, "digest": None}
+def share_whole() -> None:
+    """A model of which version 1 was named; two are known to be seen, and a third one serves."""
+    names = {
+        "model": "main.bikes.whole",
+        "published_model": "main.bikes.whole",
+        "published_version": 1,
+        "digest": "sha256:w1",
+    }
     place = {**names, "audience": "wide", "share": "causeway_bikes_wide"}
     seen = shown("shared_bikes_wide.bikes.demand", 1, 2)
     outcome = {"models": seen, "also_seen_in": ["island"]}
@@ -87,6 +93,9 @@ def test_of_a_model_that_is_shared_whole_every_version_goes_on_under_its_own_num
     served.model, served.version, served.endpoint = "shared_bikes_wide.bikes.demand", 3, "bikes-wide"
     plant(published("bikes", 1, **place, id="pub_whole"), wide, served)
 
+
+def test_of_a_model_that_is_shared_whole_every_version_goes_on_under_its_own_number(records: None) -> None:
+    share_whole()
     way = {
         "model_version whole/3 shared_in share causeway_bikes_wide",
         "share causeway_bikes_wide accepted_as catalog shared_bikes_wide",
@@ -97,6 +106,12 @@ def test_of_a_model_that_is_shared_whole_every_version_goes_on_under_its_own_num
     assert edges(DOWNSTREAM, workspace="dev", model="main.bikes.whole", version=3) == way
     impact = lineage.trace(alice, Start(workspace="dev", model="main.bikes.whole", version=3), DOWNSTREAM).nodes
     assert "model_version:island:shared_bikes_wide.bikes.demand/3" in impact
+    # The bytes of the version that was named are known, and of no other.
+    seen_named = lineage.trace(alice, Start(digest="sha256:w1")).nodes[
+        "model_version:prod:shared_bikes_wide.bikes.demand/1"
+    ]
+    told = (seen_named, impact["model_version:prod:shared_bikes_wide.bikes.demand/3"])
+    assert [one.details["digest"] for one in told] == ["sha256:w1", None]
     by_publication = edges(publication="pub_whole")
     assert {f"catalog shared_bikes_wide shows model_version demand/{number}" for number in (1, 2)} <= by_publication
     assert not {one for one in by_publication if "copied_to" in one}

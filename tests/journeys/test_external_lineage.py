@@ -8,6 +8,7 @@ import yaml
 from app import configuration
 from app.domain import external_lineage, inventory
 from app.store import inventory as store
+from tests.journeys.arrangements import Arranged, arrange
 from tests.journeys.test_inventory import listed, look
 from tests.journeys.test_upstream_weather import change_settings
 from tests.two_workspaces import TwoWorkspaces
@@ -19,43 +20,58 @@ pytestmark = pytest.mark.xdist_group("serving")
 def test_what_a_consumer_owns_is_linked_to_its_origin_and_what_the_platform_refuses_harms_nothing(
     world: TwoWorkspaces, look: Any
 ) -> None:
-    model = world.model()
-    published = world.record(world.publish(model, world.version(model), audience="spare_27"))
-    accepted = world.record(world.accept(audience="spare_27", copy=True))
-    seen = f"{accepted['catalog']}.{published['shared_as']}"
-
-    def told() -> dict[str, str | None]:
-        external_lineage.write("prod", inventory.refresh("prod"))
-        rows = {name: listed(world, workspace="prod", model=name)[0] for name in (seen, model)}
-        assert {(row["state"], row["digest"]) for row in rows.values()} == {("READY", published["digest"])}
-        return {name: row["external_lineage"] for name, row in rows.items()}
-
+    made = arrange(world)
+    own, seen, theirs = made.vetted["source"]["model"], made.seen, made.theirs["copies"][0]["owned"]["model"]
     store.claim(configuration.current().workspaces, 300)
-    assert told() == {seen: None, model: None}
+    accepted = inventory.refresh("prod")
+
+    def told() -> list[str | None]:
+        external_lineage.write("prod", accepted)
+        rows = [listed(world, workspace="prod", model=name)[0] for name in (own, theirs, seen)]
+        return [row["external_lineage"] for row in rows]
+
+    assert told() == [None, None, None]
     want_lineage(world)
     told()
     # The first refusal ended it, maybe at another copy.
     assert "workspace-refused" in {one["external_lineage"] for one in listed(world, workspace="prod")}
     assert world.effects("external-lineage-created") == []
     control = grant_metadata(world)
-    assert told() == {seen: told()[seen], model: "WRITTEN"}
-    assert told()[seen] in {"workspace-refused", None}
+    assert told()[:2] == ["WRITTEN", "WRITTEN"]
+    assert told()[2] in {"workspace-refused", None}
     assert links(world, seen) == []
 
     change_settings(world, lineage_into_shared=True)
-    assert told() == {seen: "WRITTEN", model: "WRITTEN"}
+    assert told() == ["WRITTEN", "WRITTEN", "WRITTEN"]
     written = world.effects("external-lineage-created")
-    assert told() == {seen: "WRITTEN", model: "WRITTEN"}
+    inventory.refresh("prod")
+    assert told() == ["WRITTEN", "WRITTEN", "WRITTEN"]
 
     assert world.effects("external-lineage-created") == written
-    known = {"source_version": "1", "digest": published["digest"], "publication": published["id"]}
-    admin = world.sandbox.client("prod").external_metadata
-    for name in (seen, model):
-        (link,) = links(world, name)
-        assert link["properties"] == {**known, "acceptance": accepted["id"]}
-        source = admin.get_external_metadata(link["source"]["external_metadata"]["name"])
+    check_sources(world, made, control)
+
+
+def check_sources(world: TwoWorkspaces, made: Arranged, control: str) -> None:
+    """Each is tied to what stands for the model at its provider's, with the version, the bytes and our records."""
+    own, theirs = made.vetted["source"]["model"], made.theirs["copies"][0]
+    known = {"source_version": "2", "digest": made.vetted["digest"], "publication": made.vetted["id"]}
+    for name in (made.seen, own):
+        source, said = get_source(world, name)
+        assert said == {**known, "acceptance": made.accepted["id"]}
         assert (source.system_type.value, source.entity_type, source.owner) == ("DATABRICKS", "model", control)
-        assert source.description == f"Model {model} of workspace dev, accepted by Causeway."
+        assert source.description == f"Model {own} of workspace dev, accepted by Causeway."
+    source, said = get_source(world, theirs["owned"]["model"])
+    name = theirs["source"]["model"].partition(".")[2]
+    by = f"shared by the partner {world.identifier('dev')}/acme_owned"
+    assert source.description == f"Model {name} {by}, accepted by Causeway."
+    assert said == {"source_version": "1", "digest": theirs["digest"], "acceptance": made.theirs["id"]}
+
+
+def get_source(world: TwoWorkspaces, model: str) -> tuple[Any, dict[str, str]]:
+    """The external metadata that version 1 came from, and what its tie says."""
+    (link,) = links(world, model)
+    name = link["source"]["external_metadata"]["name"]
+    return world.sandbox.client("prod").external_metadata.get_external_metadata(name), link["properties"]
 
 
 def grant_metadata(world: TwoWorkspaces) -> str:

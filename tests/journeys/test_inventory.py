@@ -14,11 +14,9 @@ from app.store import connection
 from app.store import inventory as store
 from app.store.database import transaction
 from app.store.inventory import InventorySnapshot
+from tests.journeys.arrangements import arrange
 from tests.journeys.conftest import Models
 from tests.journeys.endpoints import name as endpoint_name
-from tests.journeys.partners import share_models
-from tests.journeys.test_contents import make_dependent, make_needed
-from tests.journeys.test_partners import of_acme
 from tests.two_workspaces import BOB, NOWHERE, TwoWorkspaces, control
 
 pytestmark = pytest.mark.xdist_group("serving")
@@ -86,47 +84,33 @@ def test_a_version_is_found_wherever_it_is_by_digest_alias_and_endpoint(
 def test_owned_copies_whole_models_partners_models_and_tables_are_told_for_what_they_are(
     world: TwoWorkspaces, look: Any
 ) -> None:
-    vetted, whole, (table, function) = world.model(), world.model(), make_needed(world)
-    number = make_dependent(world, vetted, table, function)
-    published = world.record(world.publish(vetted, number, audience="spare_14", include_dependencies=True))
-    shared = world.record(world.publish(whole, world.version(whole), audience="spare_14", mode="whole-model"))
-    world.version(whole)
-    accepted = world.record(world.accept(audience="spare_14", copy=True))
-    theirs = accept_partners(world)
+    made, dev, both = arrange(world), world.identifier("dev"), (1, 2)
+    vetted, whole, by = made.vetted["source"]["model"], made.whole["source"]["model"], (made.accepted["id"], dev)
     control(world, "prod").registered_models.set_alias(vetted, "champion", 1)
     look("dev")
     look("prod")
 
-    catalog, dev, by, both = accepted["catalog"], world.identifier("dev"), (accepted["id"],), (1, 2)
-    digests = {(one["owned"]["model"], one["owned"]["version"]): one["digest"] for one in accepted["copies"]}
-    copy, seen = published["published"]["model"], f"{catalog}.{published['shared_as']}"
-    assert told(world, "dev", copy) == [(1, "vetted-copy", published["id"], None, None, published["digest"])]
-    assert told(world, "prod", seen) == [(1, "share", published["id"], *by, dev, published["digest"])]
-    assert told(world, "prod", vetted) == [(1, "owned-copy", published["id"], *by, dev, published["digest"])]
+    digests = {(one["owned"]["model"], one["owned"]["version"]): one["digest"] for one in made.accepted["copies"]}
+    id_, digest = made.vetted["id"], made.vetted["digest"]
+    assert told(world, "dev", made.vetted["published"]["model"]) == [(1, "vetted-copy", id_, None, None, digest)]
+    assert told(world, "prod", made.seen) == [(1, "share", id_, *by, digest)]
+    assert told(world, "prod", vetted) == [(1, "owned-copy", id_, *by, digest)]
     assert [one["version"] for one in listed(world, workspace="prod", model=vetted, alias="champion")] == [1]
-    assert told(world, "dev", whole) == [(one, None, shared["id"], None, None, None) for one in both]
-    seen_whole = told(world, "prod", f"{catalog}.{shared['shared_as']}")
-    assert seen_whole == [(one, "share", shared["id"], *by, dev, None) for one in both]
-    owned_whole = [(one, "owned-copy", shared["id"], *by, dev, digests[whole, one]) for one in both]
-    assert told(world, "prod", whole) == owned_whole
-    (copied,) = theirs["copies"]
-    assert told(world, "prod", copied["source"]["model"]) == [(1, "share", None, theirs["id"], dev, None)]
-    wind = told(world, "prod", copied["owned"]["model"])
-    assert wind == [(1, "owned-copy", None, theirs["id"], dev, copied["digest"])]
-    check_tables(world, seen, vetted, table, f"{catalog}.{table.partition('.')[2]}")
+    id_, proved = made.whole["id"], {1: made.whole["digest"], 2: None}
+    assert told(world, "dev", whole) == [(one, None, id_, None, None, proved[one]) for one in both]
+    seen_whole = told(world, "prod", f"{made.accepted['catalog']}.{made.whole['shared_as']}")
+    assert seen_whole == [(one, "share", id_, *by, proved[one]) for one in both]
+    assert told(world, "prod", whole) == [(one, "owned-copy", id_, *by, digests[whole, one]) for one in both]
+    (copied,) = made.theirs["copies"]
+    theirs = (None, made.theirs["id"], dev)
+    assert told(world, "prod", copied["source"]["model"]) == [(1, "share", *theirs, None)]
+    assert told(world, "prod", copied["owned"]["model"]) == [(1, "owned-copy", *theirs, copied["digest"])]
+    check_tables(world, made.seen, vetted, made.table, f"{made.accepted['catalog']}.{made.table.partition('.')[2]}")
     bob = world.service.client(BOB)
-    assert listed(world, bob, table=table) == listed(world, bob, digest=published["digest"]) == []
+    assert listed(world, bob, table=made.table) == listed(world, bob, digest=digest) == []
     origin = {"workspace": "prod", **copied["owned"], "direction": "upstream"}
     nodes = world.alice.get("/v1/lineage", params=origin).json()["nodes"]
     assert [(one["workspace"], one["name"]) for one in nodes if one["kind"] == "share"] == [(dev, "acme_owned")]
-
-
-def accept_partners(world: TwoWorkspaces) -> dict[str, Any]:
-    """A partner's share with a model, accepted and copied."""
-    model = world.model()
-    world.version(model)
-    share_models(world, "acme_owned", model)
-    return world.record(world.post("acceptances", of_acme(world, "acme_owned", copy=True)))
 
 
 def told(world: TwoWorkspaces, workspace: str, model: str) -> list[tuple[Any, ...]]:
