@@ -99,6 +99,17 @@ def test_a_refusal_in_several_projects_is_an_event_of_each_and_none_names_anothe
     assert {(CAROL, "bikes"), (CAROL, "trains")} == {event for event in told(ADMIN) if event[0] == CAROL}
 
 
+def test_a_key_that_is_limited_to_a_project_reads_nothing_of_its_owners_other_ones(service: Service) -> None:
+    service.client(CAROL).get("/v1/workspaces/prod/serving-endpoints/nobodys-either")
+    limited = service.client(CAROL, "bikes")
+
+    listed = limited.get("/v1/audit-events", params={"page_size": 200}).json()["items"]
+
+    assert (CAROL, "bikes") in {(one["principal"], one["project"]) for one in listed}
+    assert {one["project"] for one in [*listed, *lines(export(limited))]} == {"bikes"}
+    assert {"bikes", "trains"} <= {line["project"] for line in lines(export(service.client(CAROL)))}
+
+
 def test_a_refusal_that_cannot_be_written_down_is_no_refusal_yet() -> None:
     app = FastAPI()
     problems.install(app)

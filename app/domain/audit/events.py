@@ -49,7 +49,13 @@ def record_refusal(principal: str, action: str, code: str, projects: list[str], 
 
 def list_page(caller: Caller, equal: dict[str, Any], after: str | None, size: int) -> Page[AuditEvent]:
     """Newest first: the events of the caller's projects and its own, or every event for an admin."""
-    return store.list_page(set(list_projects(caller)), caller.principal, is_admin(caller), equal, after, size)
+    own = find_own_name(caller)
+    return store.list_page(set(list_projects(caller)), own, is_admin(caller), equal, after, size)
+
+
+def find_own_name(caller: Caller) -> str | None:
+    """Whose events the caller reads beside those of its projects; a key that is limited to projects reads no others."""
+    return caller.principal if caller.limited_to is None else None
 
 
 def _make_id(*refusal: str | None) -> str:

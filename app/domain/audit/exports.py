@@ -10,6 +10,7 @@ from typing import Any
 
 from app.domain.access import Caller, is_admin, list_projects
 from app.domain.audit import heads
+from app.domain.audit.events import find_own_name
 from app.store import audit_events as store
 
 PAGE = 1000
@@ -30,7 +31,7 @@ def export(
     that a spreadsheet would take for a formula has an apostrophe before it.
     """
     projects = None if caller is None or is_admin(caller) else set(list_projects(caller))
-    principal = caller.principal if caller is not None else None
+    principal = find_own_name(caller) if caller is not None else None
     equal, after = {"project": project} if project is not None else {}, (max(since or BEGINNING, BEGINNING), "")
     if file_format == "csv":
         yield _table([COLUMNS])
