@@ -37,6 +37,8 @@ def create_catalog(call: Call) -> CatalogInfo:
     """Needs CREATE_CATALOG on the metastore, and for a share USE_PROVIDER too; the caller owns it [DOC]."""
     name = names.check(call.body["name"], "CreateCatalog", "catalog").lower()
     call.require_on_metastore("CREATE_CATALOG")
+    if call.body.get("connection_name"):
+        raise errors.PlatformError(501, "NOT_IMPLEMENTED", "The sandbox has no foreign catalogs.")
     shared = {key: call.body[key] for key in ("provider_name", "share_name") if key in call.body}
     if shared:
         _require_share(call, call.body.get("provider_name", ""), call.body.get("share_name", ""))

@@ -126,8 +126,13 @@ def change_assignments(
 
 
 def forget_assignments(state: State, metastore: str, kind: str, name: str) -> None:
-    """Drop what was granted on an object that is gone, so that a new one of that name begins with nothing."""
+    """Drop what was granted on an object that is gone, and on what lay in it: a new one of that name begins with
+    nothing.
+    """
     state.remove("grants", metastore, f"{kind}:{name}")
+    for below in PRIVILEGES:
+        for key, _ in state.list_all("grants", metastore, f"{below}:{name}."):
+            state.remove("grants", metastore, key)
 
 
 def list_places(kind: str, name: str) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def update_model(call: Call) -> dict[str, Any]:
 @routes.delete(BASE + "/registered-models/delete", body=_declared(messages.DeleteRegisteredModelRequest, "name"))
 def delete_model(call: Call) -> None:
     """With all its versions."""
-    model = models.get_own(call, call.body["name"])
+    model = models.get_managed(call, call.body["name"])
     shared_objects.check_deletion(call, model.name)
     models.drop(call, model.name)
 

@@ -59,10 +59,23 @@ def get(call: Call, full_name: str) -> Model:
 
 
 def get_own(call: Call, full_name: str) -> Model:
-    """The model, for its owner to change; 403 for everybody when it comes from a share."""
+    """The model, for its owner to change: neither MANAGE nor owning a parent is enough [SDK].
+
+    403 for everybody when it comes from a share.
+    """
     model = find(call, full_name)
     securables.require_writable(call, model.name)
-    call.require_owner("function", model.name)
+    call.require_use(model.name)
+    if not call.is_admin and not call.owns("function", model.name):
+        raise errors.denied(f"User is not an owner of Routine or Model '{model.name}'.")
+    return model
+
+
+def get_managed(call: Call, full_name: str) -> Model:
+    """The model, for its owner or a holder of MANAGE to drop or to give another owner; 403 as in `get_own`."""
+    model = find(call, full_name)
+    securables.require_writable(call, model.name)
+    call.require_owner("function", model.name, or_parent=True)
     return model
 
 

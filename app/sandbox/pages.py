@@ -20,18 +20,21 @@ def page(
     visible: Callable[[Entry], bool] = lambda entry: True,
     size_name: str = "max_results",
     never_empty: bool = False,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """One page of the list under `key`, each entry as `shape` makes it (an SDK dataclass or a dict).
 
     Entries that the caller may not see are left out after the page was cut, and a paged list begins with an empty page
     (setting `empty_first_page`, but not where `never_empty`): a page may be empty and still have a next token; only
     its absence ends the list [SDK]. A call that says nothing about pages gets everything at once, the platform's
-    deprecated way.
+    deprecated way, but not where a page holds `most` entries: there every answer is a page [SDK].
     """
     settings = call.world.settings
     size, token = call.query.get(size_name), call.query.get("page_token")
     if size is not None and size < 0:
         raise errors.invalid(f"{size_name} must not be negative.")
+    if most is not None:
+        size = min(size or 0, most)
     start, end = 0, len(entries)
     if token:
         start = _read_token(token)

@@ -16,6 +16,7 @@ _PARTS = {"catalog": 1, "schema": 2, "volume": 3, "function": 3, "table": 3}
 # What a type of securable may be in a share; a registered model is a function [DOC].
 _SHAREABLE = {"function": ("MODEL", "FUNCTION"), "table": ("TABLE",)}
 _QUERY = {**PAGED, "principal": str}
+_LEAST = 150
 # The SDK's enum lacks one that its own texts name.
 _NEWER = {"CREATE_EXTERNAL_METADATA": "CREATE_EXTERNAL_METADATA"}
 _Privilege = Enum("_Privilege", {**{one.name: one.value for one in Privilege}, **_NEWER})  # type: ignore[misc]
@@ -24,12 +25,12 @@ _CHANGE = {**fields_of(PermissionsChange), "add": [_Privilege], "remove": [_Priv
 
 @routes.get(PATH, query=_QUERY)
 def get_permissions(call: Call) -> dict[str, Any]:
-    """What was granted on the object itself; the owner sees all, others their own [SDK]."""
+    """What was granted on the object itself, as far as the caller may know."""
     kind, name = _read_object(call)
+    seen = _read_seen(call, kind, name)
     granted = grants.get_assignments(call.state, call.metastore, kind, name)
-    if not _may_manage(call, kind, name):
-        granted = {grantee: granted[grantee] for grantee in (call.principal,) if grantee in granted}
-    return page(call, "privilege_assignments", _list(call, granted), _shape)
+    shown = [entry for entry in granted.items() if seen is None or entry[0] in seen]
+    return page(call, "privilege_assignments", shown, _shape)
 
 
 @routes.patch(PATH, body={"changes": [_CHANGE], "omit_permissions_in_response": bool})
@@ -47,25 +48,19 @@ def update_permissions(call: Call) -> dict[str, Any]:
 
 @routes.get("/api/2.1/unity-catalog/effective-permissions/{type}/{full_name}", query=_QUERY)
 def get_effective_permissions(call: Call) -> dict[str, Any]:
-    """What is granted there, also by its parents, which are then named; others than its managers see their own.
-
-    To ask by name for somebody else is then refused.
-    """
+    """What is granted there, also by its parents, which are then named, as far as the caller may know."""
     kind, name = _read_object(call)
-    sees_all = _may_manage(call, kind, name)
-    if not sees_all and call.query.get("principal", call.principal) != call.principal:
-        raise errors.lacking("MANAGE", kind, name)
-    own = grants.list_identities(call.state, call.metastore, call.principal)
+    seen = _read_seen(call, kind, name)
     found: dict[str, list[dict[str, Any]]] = {}
     for place_kind, place in grants.list_places(kind, name):
         for grantee, privileges in grants.get_assignments(call.state, call.metastore, place_kind, place).items():
             inherited = (
                 {} if place == name else {"inherited_from_type": place_kind.upper(), "inherited_from_name": place}
             )
-            if sees_all or grantee in own:
+            if seen is None or grantee in seen:
                 told = ({"privilege": privilege, **inherited} for privilege in privileges)
                 found.setdefault(grantee, []).extend(told)
-    return page(call, "privilege_assignments", _list(call, found), _shape)
+    return page(call, "privilege_assignments", list(found.items()), _shape)
 
 
 def _read_object(call: Call) -> tuple[str, str]:
@@ -106,9 +101,20 @@ def _may_manage(call: Call, kind: str, name: str) -> bool:
     return True
 
 
-def _list(call: Call, granted: dict[str, Any]) -> list[tuple[str, Any]]:
+def _read_seen(call: Call, kind: str, name: str) -> set[str] | None:
+    """Whose grants the call asks for and may see; None for everybody's.
+
+    Others than those who manage the object see their own, and are refused who ask for somebody else's by name. A page
+    of one to 149 privileges is refused: it might not hold all of one grantee [SDK].
+    """
+    if 0 < call.query.get("max_results", 0) < _LEAST:
+        raise errors.invalid(f"max_results must be 0 or at least {_LEAST}.")
     only = call.query.get("principal")
-    return [entry for entry in granted.items() if only in (None, entry[0])]
+    if _may_manage(call, kind, name):
+        return None if only is None else {only}
+    if only not in (None, call.principal):
+        raise errors.lacking("MANAGE", kind, name)
+    return grants.list_identities(call.state, call.metastore, call.principal) if only is None else {call.principal}
 
 
 def _shape(entry: tuple[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How many are too many? The platform's limits on what a metastore and a share hold [DOC "Resource limits"]."""
+"""How many are too many? The platform's limits on what metastores, shares and workspaces hold [DOC "Resource limits"]."""
 
 from app.sandbox import errors
 from app.sandbox.wire import Call
@@ -8,5 +8,5 @@ def check(call: Call, kind: str, held: int, limit: int) -> None:
     """Refuse one more when `held` are there already; code and status are variants, because nobody could verify them."""
     if held >= limit:
         settings = call.world.settings
-        message = f"Cannot create more than {limit} {kind}: the limit of this metastore or share is reached."
+        message = f"Cannot create more than {limit} {kind}: the limit is reached."
         raise errors.PlatformError(settings.quota_status, settings.quota_code, message)

@@ -154,6 +154,8 @@ def _check_identifier(call: Call) -> str:
     kind = call.body["authentication_type"]
     if kind != AuthenticationType.DATABRICKS.value:
         raise errors.PlatformError(501, "NOT_IMPLEMENTED", f"The sandbox has no recipients of type {kind}.")
+    if call.body.get("sharing_code"):
+        raise errors.PlatformError(501, "NOT_IMPLEMENTED", "The sandbox knows no sharing codes.")
     identifier = str(call.body.get("data_recipient_global_metastore_id") or "")
     if not identifier:
         raise errors.invalid("CreateRecipient Missing required field: data_recipient_global_metastore_id")

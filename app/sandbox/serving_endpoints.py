@@ -21,7 +21,7 @@ from databricks.sdk.service.serving import (
     TrafficConfig,
 )
 
-from app.sandbox import deployments, endpoint_configs, endpoint_permissions, endpoint_views, errors
+from app.sandbox import deployments, endpoint_configs, endpoint_permissions, endpoint_views, errors, quotas
 from app.sandbox.endpoint_views import is_updating
 from app.sandbox.state import Document
 from app.sandbox.wire import Call, Routes
@@ -58,6 +58,8 @@ def create_endpoint(call: Call) -> ServingEndpointDetailed:
     if call.state.find("endpoint", call.workspace.name, name):
         message = f"Serving endpoint with name '{name}' already exists."
         raise errors.PlatformError(call.world.settings.endpoint_exists_status, "RESOURCE_ALREADY_EXISTS", message)
+    held = len(call.state.list_all("endpoint", call.workspace.name))
+    quotas.check(call, "serving endpoints", held, call.world.settings.endpoints_per_workspace)
     now = now_ms()
     endpoint: Document = {
         "id": uuid.uuid4().hex,

@@ -25,6 +25,7 @@ class Settings:
     shares_per_metastore: int = 1000
     recipients_per_metastore: int = 5000
     objects_per_share: int = 1000
+    endpoints_per_workspace: int = 1000
 
     already_exists_status: int = 400
     does_not_exist_status: int = 404

@@ -45,6 +45,8 @@ _TAG_CHANGES = {
 )
 def create_model(call: Call) -> dict[str, Any]:
     """The parts of the name come apart; what only answers carry (owner, times) is not read."""
+    if call.body.get("storage_location"):
+        raise errors.PlatformError(501, "NOT_IMPLEMENTED", "The sandbox knows no external locations.")
     parts = [names.check(call.body[key], "CreateRegisteredModel", "model") for key in ("catalog_name", "schema_name")]
     full_name = ".".join([*parts, names.check(call.body["name"], "CreateRegisteredModel", "model")])
     return _shape(call, models.create(call, full_name, call.body.get("comment"), read_tags(call.body)), aliases=False)
@@ -54,9 +56,9 @@ def create_model(call: Call) -> dict[str, Any]:
 def list_models(call: Call) -> dict[str, Any]:
     """Those that the caller may execute; a catalog needs its schema beside it [SDK]."""
     schema = None
+    if ("catalog_name" in call.query) != ("schema_name" in call.query):
+        raise errors.invalid("catalog_name and schema_name must be specified together.")
     if "catalog_name" in call.query:
-        if "schema_name" not in call.query:
-            raise errors.invalid("schema_name must be specified together with catalog_name.")
         schema = names.full(f"{call.query['catalog_name']}.{call.query['schema_name']}", 2)
         securables.require_parents(call, f"{schema}.any")
     return page(
@@ -65,6 +67,7 @@ def list_models(call: Call) -> dict[str, Any]:
         models.list_all(call, schema),
         lambda model: _shape(call, model, aliases=False),
         visible=lambda model: call.holds("EXECUTE", "function", model.name),
+        most=10000 if schema else 1000,
     )
 
 
@@ -78,14 +81,15 @@ def get_model(call: Call) -> dict[str, Any]:
 @routes.patch(MODEL, body={**fields_of(RegisteredModelInfo), "new_name": str, "deployment_job_id": str})
 def update_model(call: Call) -> dict[str, Any]:
     """The owner's to do; the sandbox changes comment and owner, and knows no renaming."""
-    model = models.get_own(call, call.params["full_name"])
+    find = models.get_managed if call.body.keys() <= {*call.params, "owner"} else models.get_own
+    model = find(call, call.params["full_name"])
     return _shape(call, models.change(call, model, **securables.changed(call, model.document)), aliases=False)
 
 
 @routes.delete(MODEL, query={"force": bool})
 def delete_model(call: Call) -> None:
     """With all its versions."""
-    model = models.get_own(call, call.params["full_name"])
+    model = models.get_managed(call, call.params["full_name"])
     shared_objects.check_deletion(call, model.name)
     models.drop(call, model.name)
 
@@ -114,9 +118,9 @@ def get_version_by_alias(call: Call) -> dict[str, Any]:
 
 @routes.get(MODEL + "/versions", query={**PAGED, "include_browse": bool})
 def list_versions(call: Call) -> dict[str, Any]:
-    """Neither aliases, tags nor dependencies are in the entries, and they come in no order [SDK]."""
+    """Neither aliases, tags nor dependencies are in the entries, and they come in no order, never all at once [SDK]."""
     versions = models.list_versions(call, models.get(call, call.params["full_name"]))
-    return page(call, "model_versions", versions, lambda version: _shape_info(call, version))
+    return page(call, "model_versions", versions, lambda version: _shape_info(call, version), most=1000)
 
 
 @routes.get(VERSION, query=_VIEW)

@@ -83,6 +83,10 @@ class Call:
         """Raise 403 unless the caller holds the privilege on the metastore itself."""
         self.require(privilege, "metastore", self.workspace.metastore.id)
 
+    def require_use(self, name: str) -> None:
+        """Raise 403 unless the caller may use every parent of the object."""
+        grants.require_use(self.state, self.metastore, self.principal, name)
+
     def require_owner(self, kind: str, name: str, *, or_parent: bool = False) -> None:
         """Raise 403 unless the caller owns the object (or its parent) or may manage it."""
         grants.require_owner(self.state, self.metastore, self.principal, kind, name, or_parent=or_parent)

@@ -47,9 +47,12 @@ class Journey:
             accepted = self._do("accept", "acceptances", {**place, "workspace": "prod", **provider})
             seen = {"workspace": "prod", "model": f"{accepted['catalog']}.{published['shared_as']}"}
             seen |= {"version": published["published"]["version"]}
-            scored = self._do("score", "scoring-runs", {**place, **seen, "rows": [ROW]})
+            # Neither waits for the other, and each may take a platform its time.
+            scoring = self._ask("score", "scoring-runs", {**place, **seen, "rows": [ROW]})
+            deployment = self._ask("deploy", "deployments", {**place, **seen, "endpoint": self.endpoint})
+            scored = self._end("score", scoring)
             self.answers["scored"] = self._get(f"/v1/scoring-runs/{scored['id']}/predictions")["items"]
-            self._do("deploy", "deployments", {**place, **seen, "endpoint": self.endpoint})
+            self._end("deploy", deployment)
             path = f"/v1/workspaces/prod/serving-endpoints/{self.endpoint}/invocations"
             answer = self.client.post(path, json={"dataframe_records": [ROW]})
             assert answer.status_code == 200, answer.text
@@ -63,7 +66,10 @@ class Journey:
         return f"{self.settings.project}-{self.last}".replace("_", "-")
 
     def _do(self, stage: str, collection: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._end(stage, self.client.post(f"/v1/{collection}", json=body, headers=self._key(stage)))
+        return self._end(stage, self._ask(stage, collection, body))
+
+    def _ask(self, stage: str, collection: str, body: dict[str, Any]) -> httpx.Response:
+        return self.client.post(f"/v1/{collection}", json=body, headers=self._key(stage))
 
     def _take_away(self, stage: str, made_by: str, **query: str) -> None:
         if made_by in self.records:

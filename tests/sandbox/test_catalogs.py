@@ -94,6 +94,19 @@ def test_effective_permissions_name_where_they_come_from(sandbox: Sandbox) -> No
     assert not sandbox.client("dev").grants.get("SCHEMA", schema, principal=person.name).privilege_assignments
 
 
+def test_what_others_were_granted_is_told_to_those_who_manage_the_object(sandbox: Sandbox) -> None:
+    person, other = sandbox.person("dev"), sandbox.person("dev")
+    schema = sandbox.schema("dev", person)
+    for grantee in (person.name, other.name, "account users"):
+        sandbox.grant("dev", "SCHEMA", schema, grantee, "EXECUTE")
+    for told in (person.client.grants.get, person.client.grants.get_effective):
+        assert {one.principal for one in told("SCHEMA", schema).privilege_assignments} == {person.name, "account users"}
+        with pytest.raises(PermissionDenied):
+            told("SCHEMA", schema, principal=other.name)
+        with pytest.raises(InvalidParameterValue, match="at least 150"):
+            told("SCHEMA", schema, max_results=149)
+
+
 def test_grants_that_make_no_sense_are_refused(sandbox: Sandbox) -> None:
     person = sandbox.person("dev")
     schema, admin = sandbox.schema("dev"), sandbox.client("dev")

@@ -126,15 +126,37 @@ def test_making_a_model_needs_the_right_on_the_schema(sandbox: Sandbox, person: 
     person.client.registered_models.create(catalog_name=catalog, schema_name=name, name="m")
 
 
-def test_versions_come_in_pages(sandbox: Sandbox, person: Person, name: str) -> None:
+def test_who_manages_a_model_may_drop_it_and_writes_no_version_alias_or_comment(
+    sandbox: Sandbox, person: Person, name: str
+) -> None:
+    manager, (catalog, _, _) = sandbox.person("dev"), name.split(".")
+    sandbox.grant("dev", "CATALOG", catalog, manager.name, "USE_CATALOG", "USE_SCHEMA")
+    sandbox.grant("dev", "FUNCTION", name, manager.name, "MANAGE", "ALL_PRIVILEGES")
+    models, made = manager.client.registered_models, {"name": name, "source": "dbfs:/x"}
+    for refused in (lambda: models.set_alias(name, "prod", 1), lambda: models.update(name, comment="mine")):
+        with pytest.raises(PermissionDenied, match="not an owner"):
+            refused()
+    answer = sandbox.call("dev", "POST", f"{MLFLOW}/model-versions/create", token=manager.token, json=made)
+    assert answer.status_code == 403
+    models.update(name, owner=manager.name)
+    models.delete(name)
+
+
+def test_versions_come_in_pages_also_for_who_does_not_ask_for_them(
+    sandbox: Sandbox, person: Person, name: str
+) -> None:
     found = [one.version for one in person.client.model_versions.list(name, max_results=1)]
     assert sorted(found) == [1, 2]
+    first = sandbox.call("dev", "GET", f"/api/2.1/unity-catalog/models/{name}/versions").json()
+    assert list(first) == ["next_page_token"]
 
 
 def test_a_catalog_is_listed_with_its_schema_or_not_at_all(person: Person, name: str) -> None:
     catalog, schema, _ = name.split(".")
     with pytest.raises(InvalidParameterValue, match="schema_name"):
         list(person.client.registered_models.list(catalog_name=catalog))
+    with pytest.raises(InvalidParameterValue, match="catalog_name"):
+        list(person.client.registered_models.list(schema_name=schema))
     assert [one.name for one in person.client.registered_models.list(catalog_name=catalog, schema_name=schema)] == ["m"]
 
 

@@ -112,6 +112,19 @@ def test_a_shared_catalog_is_read_only_for_its_owner_too(sandbox: Sandbox, model
     assert answer.status_code == 403
 
 
+def test_what_was_granted_below_a_shared_catalog_goes_with_it(sandbox: Sandbox, model: str) -> None:
+    catalog, person, admin = mount(sandbox, share_model(sandbox, model)), sandbox.person("prod"), sandbox.client("prod")
+    known, shared = admin.catalogs.get(catalog), f"{catalog}.models.m"
+    sandbox.grant("prod", "CATALOG", catalog, person.name, "USE_CATALOG", "USE_SCHEMA")
+    sandbox.grant("prod", "FUNCTION", shared, person.name, "EXECUTE")
+    assert person.client.registered_models.get(shared).name == "m"
+    admin.catalogs.delete(catalog, force=True)
+    admin.catalogs.create(catalog, provider_name=known.provider_name, share_name=known.share_name)
+    sandbox.grant("prod", "CATALOG", catalog, person.name, "USE_CATALOG", "USE_SCHEMA")
+    with pytest.raises(PermissionDenied, match="EXECUTE"):
+        person.client.registered_models.get(shared)
+
+
 def test_received_models_are_not_shared_again(sandbox: Sandbox, model: str, unique: Unique) -> None:
     catalog = mount(sandbox, share_model(sandbox, model))
     consumer, share = sandbox.client("prod"), unique("share")

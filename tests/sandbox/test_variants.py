@@ -210,6 +210,7 @@ CASES: list[tuple[Case, str, dict[Any, Any]]] = [
 # Documented as they are; the rest of the settings are doubts.
 DOCUMENTED = {"visibility_seconds", "oauth_token_seconds", "empty_first_page", "page_size", "external_sharing"}
 DOCUMENTED |= {"limit_concurrency", "shares_per_metastore", "recipients_per_metastore", "objects_per_share"}
+DOCUMENTED |= {"endpoints_per_workspace"}
 
 
 def test_every_setting_is_explained_and_every_doubt_can_be_either_way() -> None:
@@ -250,6 +251,9 @@ def test_so_can_the_manners_of_serving(sandbox: Sandbox, endpoint: str) -> None:
             assert made[0] == (400 if complete else 200)
     body = {"name": endpoint, "config": {"served_entities": [entity(model, 1).as_dict()]}}
     path = f"/api/2.0/serving-endpoints/{endpoint}/config"
+    with sandbox.switched(endpoints_per_workspace=1):
+        one_more = ask(sandbox, "prod", "POST", "/api/2.0/serving-endpoints", json={**body, "name": unique("e")})
+        assert one_more == (400, "RESOURCE_LIMIT_EXCEEDED")
     for status in VARIANTS["endpoint_exists_status"]:
         with sandbox.switched(endpoint_exists_status=status):
             taken = ask(sandbox, "prod", "POST", "/api/2.0/serving-endpoints", json=body)
