@@ -1,4 +1,4 @@
-"""How many are too many? The platform's limits on what metastores, shares and workspaces hold [DOC "Resource limits"]."""
+"""How many are too many? The platform's limits on metastores, shares and workspaces [DOC "Resource limits"]."""
 
 from app.sandbox import errors
 from app.sandbox.wire import Call

@@ -4,8 +4,9 @@ from typing import Any
 
 from databricks.sdk.service.catalog import ColumnInfo, DataSourceFormat, TableInfo, TableType
 
-from app.sandbox import errors, grants, names, securables, shared_objects
-from app.sandbox.pages import PAGED, page
+from app.sandbox import errors, grants, schema_objects, securables
+from app.sandbox.pages import PAGED
+from app.sandbox.schema_objects import TABLE
 from app.sandbox.securables import Located
 from app.sandbox.wire import Call, Routes
 
@@ -38,20 +39,11 @@ def create_table(call: Call) -> TableInfo:
     """
     if (call.body["table_type"], call.body["data_source_format"]) != ("EXTERNAL", "DELTA"):
         raise errors.invalid("Only external Delta tables can be created with this API.")
-    schema = names.full(f"{call.body['catalog_name']}.{call.body['schema_name']}", 2)
-    name = f"{schema}.{names.check(call.body['name'], 'CreateTable', 'table').lower()}"
-    securables.require_parents(call, name)
-    securables.require_writable(call, name)
-    call.require("USE_SCHEMA", "schema", schema)
-    call.require("CREATE_TABLE", "schema", schema)
+    schema = schema_objects.require_schema(call, TABLE, call.body)
     if not grants.is_granted(call.state, call.metastore, call.principal, {"EXTERNAL_USE_SCHEMA"}, "schema", schema):
         raise errors.lacking("EXTERNAL_USE_SCHEMA", "schema", schema)
-    if call.state.find("table", call.metastore, name):
-        raise errors.already_exists("table", name, call.world.settings.already_exists_status)
-    table = securables.new(call, **{key: call.body.get(key) for key in _KEPT})
-    call.state.put("table", call.metastore, name, table)
-    call.record("table-created", name)
-    return _shape(call, find(call, name))
+    kept = {key: call.body.get(key) for key in _KEPT}
+    return _shape(call, schema_objects.add(call, TABLE, schema, call.body, **kept))
 
 
 @routes.get(
@@ -65,16 +57,12 @@ def create_table(call: Call) -> TableInfo:
 )
 def list_tables(call: Call) -> dict[str, Any]:
     """Those that the caller owns or may select from [SDK]."""
-    schema = names.full(f"{call.query['catalog_name']}.{call.query['schema_name']}", 2)
-    securables.require_parents(call, f"{schema}.any")
     omitted = {field for flag, fields in _OMITTED.items() if call.query.get(flag) for field in fields}
-    return page(
-        call,
-        "tables",
-        securables.list_located(call, "TABLE", schema),
-        lambda table: {key: value for key, value in _shape(call, table).as_dict().items() if key not in omitted},
-        visible=lambda table: call.holds("SELECT", "table", table.name),
-    )
+
+    def shape(table: Located) -> dict[str, Any]:
+        return {key: value for key, value in _shape(call, table).as_dict().items() if key not in omitted}
+
+    return schema_objects.list_page(call, TABLE, shape)
 
 
 @routes.get(
@@ -83,9 +71,7 @@ def list_tables(call: Call) -> dict[str, Any]:
 )
 def get_table(call: Call) -> TableInfo:
     """Needs SELECT or ownership, and the USE privileges [SDK]."""
-    table = find(call, call.params["full_name"])
-    call.require("SELECT", "table", table.name)
-    return _shape(call, table)
+    return _shape(call, schema_objects.get(call, TABLE))
 
 
 @routes.get(PATH + "/{full_name}/exists")
@@ -98,47 +84,18 @@ def exists(call: Call) -> dict[str, Any]:
 @routes.patch(PATH + "/{full_name}", body={"owner": str})
 def update_table(call: Call) -> None:
     """Only the owner can be changed [SDK]."""
-    table = _find_own(call)
-    call.state.put("table", call.metastore, table.name, securables.changed(call, table.document))
+    schema_objects.give_away(call, TABLE)
 
 
 @routes.delete(PATH + "/{full_name}")
 def delete_table(call: Call) -> None:
     """For the owner of the table or of a parent [SDK]."""
-    table = _find_own(call)
-    shared_objects.check_deletion(call, table.name)
-    securables.drop(call, "TABLE", "table", table.name)
-
-
-def find(call: Call, full_name: str) -> Located:
-    """The table, no right asked; 404 names it or the missing parent."""
-    found = securables.find_located(call, "TABLE", full_name)
-    if found is None:
-        raise errors.not_found("table", names.full(full_name, 3))
-    return found
-
-
-def _find_own(call: Call) -> Located:
-    table = find(call, call.params["full_name"])
-    securables.require_writable(call, table.name)
-    call.require_owner("table", table.name, or_parent=True)
-    return table
+    schema_objects.delete(call, TABLE)
 
 
 def _shape(call: Call, table: Located) -> TableInfo:
-    catalog, schema, name = table.name.split(".")
     known = {key: table.document[key] for key in _KEPT}
     if table.place.read_only:
         known |= {"data_source_format": "DELTASHARING", "storage_location": None}
-    return TableInfo.from_dict(
-        {
-            "name": name,
-            "catalog_name": catalog,
-            "schema_name": schema,
-            "full_name": table.name,
-            "table_id": table.document["id"],
-            "metastore_id": call.workspace.metastore.id,
-            **{key: value for key, value in known.items() if value is not None},
-            **securables.told(table.document),
-        }
-    )
+    own = {"table_id": table.document["id"], **{key: value for key, value in known.items() if value is not None}}
+    return TableInfo.from_dict({**own, **schema_objects.tell(call, table)})

@@ -142,9 +142,7 @@ def test_who_manages_a_model_may_drop_it_and_writes_no_version_alias_or_comment(
     models.delete(name)
 
 
-def test_versions_come_in_pages_also_for_who_does_not_ask_for_them(
-    sandbox: Sandbox, person: Person, name: str
-) -> None:
+def test_versions_come_in_pages_also_for_who_does_not_ask_for_them(sandbox: Sandbox, person: Person, name: str) -> None:
     found = [one.version for one in person.client.model_versions.list(name, max_results=1)]
     assert sorted(found) == [1, 2]
     first = sandbox.call("dev", "GET", f"/api/2.1/unity-catalog/models/{name}/versions").json()
