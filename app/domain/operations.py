@@ -133,7 +133,7 @@ def cancel(caller: Caller, operation_id: str) -> Operation:
     Raises `OperationAlreadyDone` for one that has ended otherwise; cancelling twice is the same as once.
     """
     operation = get(caller, operation_id)
-    check(caller, operation.kind, operation.project)
+    _check(caller, operation)
     if operation.state == "CANCELLED":
         return operation
     operation = cancellations.request(caller.principal, operation, caller.request_id)
@@ -149,7 +149,7 @@ def retry(caller: Caller, operation_id: str) -> Operation:
     lock by now. One that runs is left as it is, so that asking twice is the same as once.
     """
     operation = get(caller, operation_id)
-    check(caller, operation.kind, operation.project)
+    _check(caller, operation)
     if operation.state == "FAILED":
         made = workflows[operation.kind]
         rewind_to, names = durable.find_retry_point(operation.id)
@@ -197,3 +197,9 @@ def list_ahead(found: list[Operation]) -> dict[str, str]:
     holders = locks.list_holders(sorted(set(waiting.values())))
     ahead = {operation_id: holders.get(resource) for operation_id, resource in waiting.items()}
     return {operation_id: holder for operation_id, holder in ahead.items() if holder not in {None, operation_id}}
+
+
+def _check(caller: Caller, operation: Operation) -> None:
+    """The caller may do what the operation does."""
+    action = workflows[operation.kind].action
+    check(caller, operation.kind if action is None else action(operation), operation.project)

@@ -67,7 +67,13 @@ def _undo(operation: Operation) -> None:
         cancellations.request(str(operation.cancel_requested_by), child)
 
 
-@register(ACTION, Drift, failed={}, undo=_undo)
+def _get_action(operation: Operation) -> str:
+    kind = KINDS.get(store.get(Drift, operation.resource_id).drift_kind)
+    remedy = kind.remedies.get(operation.request["remedy"]) if kind is not None else None
+    return ACTION if remedy is None else remedy.action
+
+
+@register(ACTION, Drift, failed={}, undo=_undo, action=_get_action)
 async def heal(work: Work) -> Outcome:
     """Have an operation do what is slow, do what is quick, and look whether the difference is gone."""
     child = await durable.step(BEGIN, begin_slow_work, work)

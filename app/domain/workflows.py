@@ -47,6 +47,7 @@ class Outcome:
 Body = Callable[[Work], Awaitable[Outcome]]
 Undo = Callable[[Operation], None]
 Keep = Callable[[Operation, dict[str, Any]], dict[str, Any]]
+Action = Callable[[Operation], str]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Workflow:
 
     `failed` None gives the record the state in which the operation ended, and what `keep` makes of the problem. `undo`
     takes away what a cancelled operation would leave for others to see; it converges, and may raise a retryable problem
-    while the job run is still ending.
+    while the job run is still ending. `action` tells what a caller must be allowed to do to cancel or retry one; None:
+    what the kind says.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Workflow:
     failed: dict[str, Any] | None
     undo: Undo | None
     keep: Keep | None
+    action: Action | None = None
 
     @property
     def name(self) -> str:
@@ -79,16 +82,18 @@ def register(
     failed: dict[str, Any] | None = None,
     undo: Undo | None = None,
     keep: Keep | None = None,
+    action: Action | None = None,
 ) -> Callable[[Body], Workflow]:
     """Make `body` the workflow of the operations of `kind`; the kind is stored, so it never changes.
 
     A problem that the body raises ends the operation as FAILED, and the record too. An operation on an existing record
     gives `failed` {}: what others in line made of it stands. One that others see before it has ended gives `undo`, and
-    one whose bad end finds out what outlives the operation gives `keep`: what of the problem the record keeps.
+    one whose bad end finds out what outlives the operation gives `keep`: what of the problem the record keeps. One that
+    does what others do gives `action`: who may do that, may cancel and retry it.
     """
 
     def wrap(body: Body) -> Workflow:
-        made = Workflow(kind, table, failed, undo, keep)
+        made = Workflow(kind, table, failed, undo, keep, action)
 
         @durable.workflow(made.name)
         async def run(operation_id: str) -> None:

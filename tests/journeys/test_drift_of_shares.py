@@ -19,7 +19,7 @@ from tests.journeys.behind_our_back import BehindOurBack
 from tests.journeys.drifting import Drift, of, reconcile, remedy
 from tests.sandbox.running import unique
 from tests.service_process import wait_for_end
-from tests.two_workspaces import ADA, ALICE, BOB, DECLARED_TABLE, PARTNER, VIEWER, TwoWorkspaces, problem
+from tests.two_workspaces import ADA, ADMIN, ALICE, BOB, DECLARED_TABLE, PARTNER, VIEWER, TwoWorkspaces, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 # Kind, audience in which it is made, severity, remedy (None: only people can heal it).
@@ -234,6 +234,14 @@ def test_who_only_looks_remedies_nothing_and_only_what_is_offered_is_done(told: 
     problem(remedy(world, wide, "accept"), 409, "remedy-not-offered")
     problem(remedy(world, wide, "put-back"), 409, "record-not-active")
     problem(world.post(f"drifts/{wide['id']}/remedies", {"remedy": "pray"}), 422, "request-invalid")
+
+
+def test_who_may_not_do_what_a_remedy_does_may_not_stop_it_or_have_it_done_again(told: Told) -> None:
+    world, judged, published = told.behind.world, told.get("reader-unknown", "wide"), told.get("reader-lost", "wide")
+    approver, admin = world.service.client(ADA), world.service.client(ADMIN)
+    for verb, over in (("cancel", "operation-already-done"), ("retry", "operation-not-retryable")):
+        problem(approver.post(f"/v1/operations/{told.ended[published['id']]['id']}:{verb}"), 403, "permission-denied")
+        problem(admin.post(f"/v1/operations/{told.ended[judged['id']]['id']}:{verb}"), 409, over)
 
 
 @pytest.fixture
