@@ -17,7 +17,7 @@ from app import configuration, settings
 from app.domain import access, external_lineage, models, origins, provenance
 from app.domain.access import Caller, Name
 from app.domain.origins import Origin
-from app.domain.provenance import make_key
+from app.domain.provenance import Provenance, make_key
 from app.errors import ModelNotFound, Problem, UpstreamNotFound, WorkspaceRefused
 from app.store import inventory as store
 from app.store.inventory import InventoryVersion as InventoryVersion
@@ -94,7 +94,7 @@ def refresh(workspace: str, is_over: Never = lambda: False) -> dict[Version, Ori
     its versions and its aliases (pages of 100 apart): none a version. Raises whatever problem stopped it.
     """
     began = datetime.now(UTC)
-    rows = _Rows(workspace)
+    rows = Rows(workspace)
     for project, model in _list_models(workspace):
         if is_over():
             raise Stopped
@@ -105,12 +105,12 @@ def refresh(workspace: str, is_over: Never = lambda: False) -> dict[Version, Ori
     return rows.accepted
 
 
-class _Rows:
-    """What a look has found so far, by project, model and number, with what our records say of it."""
+class Rows:
+    """What a look has found so far, by project, model and number, with what the project's own records say of it."""
 
     def __init__(self, workspace: str) -> None:
         self.workspace = workspace
-        self.ways = provenance.read(_projects())
+        self.ways: dict[str, Provenance] = {}
         self.found: dict[tuple[str, str, int], InventoryVersion] = {}
         self.accepted: dict[Version, Origin] = {}
 
@@ -139,7 +139,9 @@ class _Rows:
     def _get(self, project: str, model: str, version: int) -> InventoryVersion:
         key = (project, model.lower(), version)
         if key not in self.found:
-            origin = origins.find(self.ways, make_key(self.workspace, model, version))
+            if project not in self.ways:
+                self.ways[project] = provenance.read([project])
+            origin = origins.find(self.ways[project], make_key(self.workspace, model, version))
             self.found[key] = InventoryVersion(
                 project=project,
                 workspace=self.workspace,

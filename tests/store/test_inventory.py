@@ -4,15 +4,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import Engine, event, text
 
+from app import configuration
+from app.domain.inventory import Rows
 from app.errors import PageTokenInvalid
 from app.store import inventory
+from app.store.acceptances import Acceptance
 from app.store.database import engine, transaction
 from app.store.inventory import InventorySnapshot, InventoryVersion, Seen
+from app.store.publications import Publication
+from app.workspaces.endpoints import ListedEndpoint
+from tests.http.conftest import make_configuration
 
 MODELS, VERSIONS = 200, 50
 AT = datetime(2026, 11, 26, 20, 0, tzinfo=UTC)
@@ -42,6 +50,29 @@ def seen(database: str) -> str:
     assert inventory.claim({"prod"}, 300) == "prod"
     inventory.replace("prod", make_rows(2000), AT)
     return database
+
+
+@pytest.mark.usefixtures("database")
+def test_one_projects_endpoint_tells_nothing_of_another_ones_publication(tmp_path: Path) -> None:
+    (tmp_path / "causeway.yaml").write_text(yaml.safe_dump(make_configuration()))
+    configuration.use(tmp_path / "causeway.yaml")
+    known: dict[str, Any] = {"project": "bikes", "operation_id": "op", "created_by": "x", "state": "ACTIVE"}
+    names = {"model": "main.bikes.m", "version": 1, "published_model": "c.causeway_bikes_azure.m"}
+    shared: dict[str, Any] = {"audience": "azure", "share": "causeway_bikes_azure"}
+    copy = {**names, **shared, "published_version": 1, "digest": "sha256:x", "outcome": {"shared_as": "bikes.m"}}
+    with transaction() as session:
+        session.add(Publication(**known, **copy, id="pub_1", workspace="dev"))
+        session.add(Acceptance(**known, **shared, id="acc_1", workspace="prod", provider_workspace="dev", catalog="c"))
+    rows = Rows("prod")
+
+    for name in ("bikes-demand", "trains-demand"):
+        served = [("m-v1", "c.bikes.m", "1")]
+        rows.add_endpoint(ListedEndpoint(name, None, True, "NOT_UPDATING", served, {}, None, None))
+
+    assert {(one.project, one.digest, one.publication_id) for one in rows.found.values()} == {
+        ("bikes", "sha256:x", "pub_1"),
+        ("trains", None, None),
+    }
 
 
 @contextmanager
