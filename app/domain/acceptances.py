@@ -15,6 +15,7 @@ from app.domain import (
     owned_copies,
     ownership,
     partners,
+    resting_acceptances,
     shared_catalogs,
     visible_models,
 )
@@ -25,7 +26,16 @@ from app.domain.plans import Change, Check, Plan, require
 from app.domain.shared_catalogs import Accepting
 from app.domain.workflows import Outcome, Work, register
 from app.domain.workspaces import list_beside
-from app.errors import CatalogNameTaken, NotVisibleInTime, OperationTimedOut, ShareNotFound, WorkspaceRoleMismatch
+from app.errors import (
+    CatalogNameTaken,
+    NotVisibleInTime,
+    OperationTimedOut,
+    Problem,
+    ShareNotFound,
+    WorkspaceRoleMismatch,
+    from_dict,
+)
+from app.store import acceptances as store
 from app.store.acceptances import Acceptance as Acceptance
 from app.workspaces import catalogs, metastores, providers
 from app.workspaces.providers import Provider
@@ -84,28 +94,63 @@ def begin(caller: Caller, key: Key, request: Request, plan_digest: str | None, o
     return start(*work, workspaces=accepting.workspaces, on_conflict=on_conflict)
 
 
-@register("accept", Acceptance)
+def _undo(operation: Operation) -> None:
+    resting_acceptances.take_back(operation.resource_id)
+
+
+@register("accept", Acceptance, undo=_undo)
 async def accept(work: Work) -> Outcome:
-    """Wait for the share, make its catalog, let its users in, wait for what was published, and copy it if asked to."""
+    """Wait for the share, make its catalog, let its users in, wait for what was published, and copy it if asked to.
+
+    What fails lets nobody in: nobody gives back what was never accepted.
+    """
     accepting = Accepting(**work.request)
     share = await _visible("wait for the share", accepting.share, shared_catalogs.look_for_share, accepting)
     made = await durable.step(CATALOG, shared_catalogs.ensure, accepting, share["provider"])
-    place = (accepting.workspace, accepting.catalog, accepting.users)
-    await durable.step("let its users use the catalog", catalog_users.ensure, *place, again_from=CATALOG)
+    try:
+        shown = await _let_in(work, accepting, share["lacking"])
+    except Problem as problem:
+        raise await _taken_back(work, accepting, problem) from problem
+    found = {"provider": share["provider"], "made": made, "runner": accepting.runner, **shown}
+    return Outcome({"state": "ACTIVE", "granted": share["lacking"], "outcome": {**accepting.parties, **found}})
+
+
+async def _let_in(work: Work, accepting: Accepting, lacking: catalog_users.Granted) -> dict[str, Any]:
+    """Let the users in, and wait for what they are to see: what is visible, and the copies of it."""
+    await durable.step(
+        "let its users use the catalog", _grant, work.resource_id, accepting, lacking, again_from=CATALOG
+    )
     seen = (accepting.catalog, shared_catalogs.look_for_versions, accepting)
     await _visible("wait for the published versions", *seen, again_from=CATALOG)
     shown = await durable.step("list what is visible", _list_visible, accepting, again_from=CATALOG)
     copies = await owned_copies.make(work, accepting, shown.pop("wanted"))
     if copies:
         copies = await durable.step("prove the copies", owned_copies.settle, accepting, copies)
-    found = {"provider": share["provider"], "made": made, "runner": accepting.runner, **shown, "copies": copies}
-    return Outcome({"state": "ACTIVE", "granted": share["lacking"], "outcome": {**accepting.parties, **found}})
+    return {**shown, "copies": copies}
 
 
-def _list_visible(accepting: Accepting) -> dict[str, Any]:
+async def _taken_back(work: Work, accepting: Accepting, problem: Problem) -> Problem:
+    """`problem`, after nobody holds any more what was granted; says so when it could not be taken back."""
+    taken = (resting_acceptances.take_back, work.resource_id)
+    try:
+        await durable.step("take back what was granted", *taken, undoes=CATALOG)
+    except Problem:
+        left_behind = [f"grants on catalog {accepting.catalog} in {accepting.workspace}"]
+        return from_dict({**problem.as_dict(), "left_behind": left_behind})
+    return problem
+
+
+def _grant(acceptance_id: str, accepting: Accepting, lacking: catalog_users.Granted) -> None:
+    """What is granted stands in the record first: whatever ends this, it is known what to take back."""
+    store.note_granted(acceptance_id, lacking)
+    catalog_users.ensure(accepting.workspace, accepting.catalog, accepting.users)
+
+
+def _list_visible(accepting: Accepting) -> durable.Told:
     models = visible_models.read(accepting.workspace, accepting.catalog, [])
     wanted = owned_copies.list_wanted(accepting, models) if accepting.copy_to else []
-    return {"models": models, "seen_at": datetime.now(UTC).isoformat(), "wanted": wanted}
+    shown = {"models": models, "seen_at": datetime.now(UTC).isoformat(), "wanted": wanted}
+    return durable.Told(shown, owned_copies.tell_skipped(models, wanted) if accepting.copy_to else "")
 
 
 def _accepting(caller: Caller, request: Request) -> Accepting:

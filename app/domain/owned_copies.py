@@ -17,6 +17,7 @@ from app.domain.workflows import Work
 from app.errors import CopyFailed, CopyPlaceUnusable, ModelNotFound
 from app.store import records as store
 from app.store.acceptances import Acceptance
+from app.store.publications import Publication
 from app.workspaces import catalogs, grants, identities, models
 
 Wanted = dict[str, Any]
@@ -55,11 +56,15 @@ def name_copy(accepting: Accepting, source: str) -> str:
 
 
 def list_wanted(accepting: Accepting, shown: list[Shown]) -> list[Wanted]:
-    """Every READY version that the catalog shows, each with its copy's model and with what its provider said of it."""
-    published = {
-        (f"{accepting.catalog}.{one.outcome['shared_as']}".lower(), one.published_version): one
-        for one in list_publications(accepting)
-    }
+    """Every READY version that the catalog shows and that was meant to go there, with what its provider said of it.
+
+    From a linked workspace that is what a publication vouches for; a model that is shared whole shows all it has.
+    """
+    published, whole = dict[tuple[str, int | None], Publication](), set[str]()
+    for one in list_publications(accepting):
+        shown_as = f"{accepting.catalog}.{one.outcome['shared_as']}".lower()
+        published[shown_as, one.published_version] = one
+        whole |= {shown_as} if one.is_whole_model else set()
     check_place(accepting, [entry["model"] for entry in shown])
     wanted = []
     for entry in shown:
@@ -69,9 +74,18 @@ def list_wanted(accepting: Accepting, shown: list[Shown]) -> list[Wanted]:
             known = {"publication_id": publication.id, "published_digest": publication.digest} if publication else {}
             source = {"model": entry["model"], "version": one["version"]}
             here = sorted(alias for alias, version in aliases.items() if version == one["version"])
-            if one["state"] == models.READY:
+            is_meant = bool(publication) or entry["model"].lower() in whole or accepting.provider_workspace is None
+            if is_meant and one["state"] == models.READY:
                 wanted.append({"source": source, "provider_aliases": here, **known})
     return wanted
+
+
+def tell_skipped(shown: list[Shown], wanted: list[Wanted]) -> str:
+    """What of all that the catalog shows is not copied, for people."""
+    copied = [one["source"] for one in wanted]
+    seen = [{"model": entry["model"], "version": one["version"]} for entry in shown for one in entry["versions"]]
+    skipped = [f"{one['model']} version {one['version']}" for one in seen if one not in copied]
+    return f"not copied, as nobody published it or it is not READY: {', '.join(skipped)}" if skipped else ""
 
 
 async def make(work: Work, accepting: Accepting, wanted: list[Wanted]) -> list[dict[str, Any]]:

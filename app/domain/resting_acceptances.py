@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.domain import catalog_users
 from app.domain.catalog_users import Granted
 from app.store import records as store
-from app.store.acceptances import Acceptance
+from app.store.acceptances import Acceptance, note_granted
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,13 @@ def look(acceptance: Acceptance) -> Resting:
         heirs=heirs,
         unneeded=unneeded,
     )
+
+
+def take_back(acceptance_id: str) -> None:
+    """Nobody holds what an acceptance that failed has granted, but for what another one of the catalog needs."""
+    acceptance = store.get(Acceptance, acceptance_id)
+    resting = look(acceptance)
+    for heir, granted in resting.heirs.items():
+        note_granted(heir, granted)
+    catalog_users.take_back(acceptance.workspace, acceptance.catalog, resting.unneeded)
+    note_granted(acceptance_id, {})

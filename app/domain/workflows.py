@@ -87,9 +87,8 @@ def register(
     """Make `body` the workflow of the operations of `kind`; the kind is stored, so it never changes.
 
     A problem that the body raises ends the operation as FAILED, and the record too. An operation on an existing record
-    gives `failed` {}: what others in line made of it stands. One that others see before it has ended gives `undo`, and
-    one whose bad end finds out what outlives the operation gives `keep`: what of the problem the record keeps. One that
-    does what others do gives `action`: who may do that, may cancel and retry it.
+    gives `failed` {}: what others in line made of it stands. One that others see before it has ended gives `undo`, one
+    whose bad end finds out what outlives the operation gives `keep`, and one that does what others do gives `action`.
     """
 
     def wrap(body: Body) -> Workflow:

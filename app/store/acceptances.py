@@ -61,6 +61,13 @@ def claim(workspace: str, catalog: str, before: datetime) -> list[Acceptance]:
 
 
 @repeatable
+def note_granted(acceptance_id: str, granted: dict[str, list[str]]) -> None:
+    """Keep what Causeway is about to grant, or has taken back: whatever happens next, somebody knows of it."""
+    with transaction() as session:
+        session.get_one(Acceptance, acceptance_id, with_for_update=True).granted = granted
+
+
+@repeatable
 def note_look(acceptance_ids: list[str], found: dict[str, Any], events: list[AuditEvent]) -> None:
     """Write what a look found into the outcomes of those that are still active, and the events when there are any."""
     with transaction() as session:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.journeys.test_accepting import publish
 from tests.sandbox.running import unique
-from tests.two_workspaces import READERS, TwoWorkspaces, problem
+from tests.two_workspaces import READERS, TwoWorkspaces, failed, problem
 
 USE = ["EXECUTE", "SELECT", "USE_CATALOG", "USE_SCHEMA"]
 pytestmark = pytest.mark.xdist_group("sharing")
@@ -18,12 +18,23 @@ def users(world: TwoWorkspaces, catalog: str) -> dict[str, list[str]]:
     return {one.principal: sorted(right.value for right in one.privileges) for one in held}
 
 
-def test_a_named_principal_is_let_in_when_the_project_declares_it_and_the_plan_says_so(world: TwoWorkspaces) -> None:
+def test_a_named_principal_is_let_in_when_the_project_declares_it_and_only_by_an_acceptance_that_succeeds(
+    faults: TwoWorkspaces,
+) -> None:
+    world = faults
     publish(world, "spare_8")
     asked: dict[str, Any] = {"audience": "spare_8", "grant_to": [READERS]}
     body = {"project": "bikes", "workspace": "prod", "provider": {"workspace": "dev"}, **asked}
 
+    unseen = {"method": "GET", "path": "/api/2.1/unity-catalog/models/causeway_bikes_spare_8*/versions"}
+    world.fault("prod", kind="refuse", status=403, error_code="PERMISSION_DENIED", **unseen)
+
     plan = world.alice.post("/v1/acceptances:plan", json=body).json()
+    ended = world.end(world.accept(**asked))
+    failed(ended, "workspace-refused")
+    assert [(one["name"], one["state"]) for one in ended["steps"]][-1] == ("take back what was granted", "SUCCEEDED")
+    assert users(world, "causeway_bikes_spare_8") == {}
+    world.sandbox.call("prod", "DELETE", "/__sandbox/faults")
     record = world.record(world.accept(**asked))
     again = world.alice.post("/v1/acceptances:plan", json=body).json()
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.journeys.conftest import Models
 from tests.sandbox.running import unique
-from tests.two_workspaces import BOB, TwoWorkspaces, control, failed, problem
+from tests.two_workspaces import BOB, TwoWorkspaces, control, failed, make_version, problem
 
 pytestmark = pytest.mark.xdist_group("serving")
 TOLERANCE = 1e-9
@@ -149,7 +149,15 @@ def test_a_copy_that_the_consumer_owns_outlives_withdrawal_and_giving_back_and_s
     model = publication["source"]["model"]
     kept = world.record(world.publish(model, 1, audience="kept"))
 
-    accepted = world.record(world.accept(audience="kept", copy=True))
+    # Somebody else's, among the vetted copies.
+    planted = make_version(world.sandbox, kept["published"]["model"])
+    seen = f"{world.record(world.accept(audience='kept'))['catalog']}.{kept['shared_as']}"
+    world.eventually(lambda: planted in [one.version for one in control(world, "prod").model_versions.list(seen)])
+
+    ended = world.end(world.accept(audience="kept", copy=True))
+    (looked,) = [one["text"] for one in ended["steps"] if one["name"] == "list what is visible"]
+    assert looked.endswith(f": {seen} version {planted}")
+    accepted = world.alice.get(ended["resource"]["url"]).json()
     world.record(world.delete(f"publications/{kept['id']}"))
     world.record(world.delete(f"acceptances/{accepted['id']}"))
 
