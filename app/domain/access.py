@@ -88,7 +88,7 @@ def list_roles(caller: Caller, project: str) -> list[str]:
 
 
 def list_workspaces(caller: Caller) -> list[str]:
-    """The workspaces that the caller's projects use, and those they are linked to."""
+    """The workspaces that the caller's projects use; for an admin, all of them."""
     known = configuration.current()
     if is_admin(caller):
         return sorted(known.workspaces)

@@ -68,7 +68,10 @@ def list_audit_events(
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> AuditEventPage:
-    """The events of the caller's projects and its own, newest first; an admin sees all."""
+    """The events of the caller's projects and its own, newest first; an admin sees all.
+
+    A key that is limited to projects sees theirs alone.
+    """
     asked = pages.read("audit-events", page_token, project=project, operation_id=operation_id, principal=principal)
     page = audit.list_page(caller, asked.equal, asked.after, page_size)
     items = [AuditEventBody.model_validate(event) for event in page.items]

@@ -48,7 +48,7 @@ def record_refusal(principal: str, action: str, code: str, projects: list[str], 
 
 
 def list_page(caller: Caller, equal: dict[str, Any], after: str | None, size: int) -> Page[AuditEvent]:
-    """Newest first: the events of the caller's projects and its own, or every event for an admin."""
+    """Newest first: the events of the caller's projects and, by `find_own_name`, its own; every event for an admin."""
     own = find_own_name(caller)
     return store.list_page(set(list_projects(caller)), own, is_admin(caller), equal, after, size)
 
