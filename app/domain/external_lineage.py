@@ -13,7 +13,7 @@ import structlog
 
 from app import configuration
 from app.domain.origins import OWNED_COPY, Origin
-from app.errors import Problem
+from app.errors import ModelVersionNotFound, Problem, WorkspaceRefused
 from app.store import inventory as store
 from app.store.inventory import InventoryVersion
 from app.workspaces import external_lineage as platform
@@ -23,10 +23,11 @@ log = structlog.get_logger(__name__)
 
 
 def write(workspace: str, accepted: dict[tuple[str, int], Origin]) -> None:
-    """Link each version that an acceptance let in, by model and number, to its source; the first refusal ends it.
+    """Link each version that an acceptance let in, by model and number, to its source.
 
-    The consumer's own copies come first: of what it only sees, the platform may not let it say anything [DOC]. The next
-    look at the workspace tries again: the right may have been granted meanwhile.
+    The consumer's own copies come first, and a refusal is of that copy alone: somebody may have made it theirs. Of what
+    it only sees, the platform may not let it say anything [INF], and the first refusal ends it. The next look at the
+    workspace tries again: the right may have been granted meanwhile.
     """
     if not configuration.current().workspaces[workspace].external_lineage:
         return
@@ -39,6 +40,8 @@ def write(workspace: str, accepted: dict[tuple[str, int], Origin]) -> None:
         except Problem as problem:
             store.note_link(row.key, problem.code)
             log.warning("the platform takes no external lineage", workspace=workspace, reason=problem.detail)
+            if row.came_by == OWNED_COPY and isinstance(problem, WorkspaceRefused | ModelVersionNotFound):
+                continue
             return
         store.note_link(row.key, WRITTEN)
 
