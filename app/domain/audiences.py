@@ -56,19 +56,31 @@ def check_links(project: str, audience: str, provider: str) -> None:
             check_link(project, provider, recipient.workspace)
 
 
-def list_members(project: str, audience: str, provider: str) -> list[Member]:
+def list_members(project: str, audience: str, provider: str, known: dict[str, str] | None = None) -> list[Member]:
     """The audience's recipients as they are now, each metastore once: several workspaces may stand on one.
+
+    With what is `known`, as `list_declared` tells them.
 
     Raises `RecipientNameTaken` for one under Causeway's name that somebody else made and no admin has adopted.
     """
     own = metastores.get_sharing_identifier(provider)
+    declared = list_identifiers(project, audience) if known is None else list_declared(project, audience, known)
     members = []
-    for identifier, places in list_identifiers(project, audience).items():
+    for identifier, places in declared.items():
         workspace = places[0] if places else None
         member = Member(workspace, places, identifier, None, same_metastore=identifier == own, is_ours=True)
         found = recipients.find_recipient(provider, identifier)
         members.append(member if found is None else _checked(provider, member, found))
     return members
+
+
+def answers(member: Member) -> bool:
+    """Whether its workspace says now that it stands on this metastore; a partner's word is the configuration."""
+    try:
+        found = member.workspace and metastores.get_sharing_identifier(member.workspace)
+    except UpstreamProblem:
+        return False
+    return found in {None, member.sharing_identifier}
 
 
 def check_names(provider: str, members: list[Member]) -> None:

@@ -96,6 +96,7 @@ def start(
     *,
     workspaces: list[str],
     is_new: bool = True,
+    begins: bool = True,
     on_conflict: str = REJECT,
     details: dict[str, Any] | None = None,
 ) -> Operation:
@@ -103,9 +104,10 @@ def start(
 
     When another operation holds `lock`, it raises `OperationInProgress`, or with `on_conflict` QUEUE stands in line.
     It works in `workspaces`: they stay in the configuration until it has ended, and new work raises `WorkspaceRetiring`
-    where one takes none. Sent again, it finds the same operation; the sweep mends a crash. The trail tells `details`.
+    where one takes none, unless it `begins` nothing there and only takes away. Sent again, it finds the same operation;
+    the sweep mends a crash. The trail tells `details`.
     """
-    check_active(*(workspaces if is_new else []))
+    check_active(*(workspaces if is_new and begins else []))
     operation = Operation(
         id=key.operation_id,
         kind=made.kind,

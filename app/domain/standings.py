@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.audiences import Member
-from app.errors import AudienceChangePending, AudienceMismatch
+from app.errors import AudienceChangePending, AudienceMismatch, OperationInProgress
 from app.store import records
 from app.store.audience_changes import AudienceChange
 from app.store.publications import Publication
@@ -82,11 +82,14 @@ def refuse_unexpected(standing: Standing, model: str) -> None:
     )
 
 
-def refuse_pending(standing: Standing, model: str) -> None:
-    """Raise `AudienceChangePending` when a declared recipient does not read the share: publishing lets nobody in."""
+def refuse_pending(standing: Standing, model: str | None = None) -> None:
+    """Raise `AudienceChangePending` when a declared recipient does not read the share: nobody is let in on the side.
+
+    It says what they would gain with `model` in it.
+    """
     if not standing.pending:
         return
-    gains = list_gains(standing, [*standing.objects, *([] if model in standing.objects else [model])])
+    gains = list_gains(standing, [*standing.objects, *([] if model in {None, *standing.objects} else [str(model)])])
     raise AudienceChangePending(
         workspace=standing.workspace,
         share=standing.share,
@@ -94,6 +97,18 @@ def refuse_pending(standing: Standing, model: str) -> None:
         gains=gains,
         difference="; ".join(_sentences(gains)),
     )
+
+
+def refuse_under_way(
+    project: str, workspace: str, audience: str, joining: set[str], publication_id: str | None = None
+) -> None:
+    """Raise `OperationInProgress` while a publication is under way that was planned for others than those who join.
+
+    What it shows was looked at, and approved, for the readers of its plan alone. `publication_id` is who asks.
+    """
+    for one in records.list_all(Publication, state="PENDING", project=project, workspace=workspace, audience=audience):
+        if one.id != publication_id and joining - set(one.outcome.get("readers", [])):
+            raise OperationInProgress(operation=one.operation_id, resource=f"what share {one.share} holds")
 
 
 def list_gains(standing: Standing, objects: list[str], members: list[Member] | None = None) -> Gains:
@@ -117,12 +132,30 @@ def is_settled(project: str, workspace: str, audience: str) -> bool:
     return published or records.is_any(AudienceChange, state="SUCCEEDED", **place)
 
 
+def is_shown(project: str, workspace: str, audience: str) -> bool:
+    """Whether something is published for the audience now."""
+    return records.is_any(Publication, state="ACTIVE", project=project, workspace=workspace, audience=audience)
+
+
 def list_let_in(project: str, workspace: str, audience: str) -> set[str]:
     """The sharing identifiers that Causeway ever let read the audience's share, by its records."""
     place = {"project": project, "workspace": workspace, "audience": audience}
     published = [one.recipients for one in records.list_all(Publication, **place)]
     changed = [one.outcome.get("granted", []) for one in records.list_all(AudienceChange, **place)]
     return {str(member["sharing_identifier"]) for some in [*published, *changed] for member in some}
+
+
+def list_planned(project: str, workspace: str, audience: str) -> set[str]:
+    """The sharing identifiers that a publication might have let in, though it came to nothing."""
+    published = records.list_all(Publication, project=project, workspace=workspace, audience=audience)
+    return {str(identifier) for one in published for identifier in one.outcome.get("readers", [])}
+
+
+def list_known(project: str, workspace: str, audience: str) -> dict[str, str]:
+    """The sharing identifier of each workspace for which something was published to the audience, by its records."""
+    published = records.list_all(Publication, project=project, workspace=workspace, audience=audience)
+    told = [member for one in published for member in one.outcome.get("recipients", [])]
+    return {place: str(one["sharing_identifier"]) for one in told for place in one.get("workspaces", [])}
 
 
 def _gain(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -70,8 +72,14 @@ def look(publishing: Publishing, description: Description, comment: str) -> Trav
         requirements=model_files.list_requirements(*place),
         dependencies=version.dependencies,
     )
-    _check(publishing, travels)
+    _check(publishing, partial(list_reasons, travels))
     return travels
+
+
+def check_tags(publishing: Publishing, tags: dict[str, str]) -> None:
+    """The tags of a copy that is there already may be seen by the audience; raises `NotForExternal`."""
+    seen = {name: value for name, value in tags.items() if _travels(publishing, name)}
+    _check(publishing, partial(list_tags, seen))
 
 
 def find_included(
@@ -97,12 +105,17 @@ def list_reasons(travels: Travels, allowed_tags: set[str]) -> list[dict[str, str
     if example is not None and not example.synthetic:
         detail = f"holds rows of real data, unless a version tag {EXAMPLE_TAG} says {SYNTHETIC}"
         reasons.append({"kind": "input-example", "name": ", ".join(example.paths), "detail": detail})
-    for name in sorted(travels.tags.keys() - allowed_tags):
-        reasons.append({"kind": "tag", "name": name, "detail": "is not among the tags of the audience"})
+    reasons += list_tags(travels.tags, allowed_tags)
     for line in travels.requirements:
         if not is_pinned(line):
             reasons.append({"kind": "requirement", "name": line, "detail": "is not pinned to one version by =="})
     return reasons
+
+
+def list_tags(tags: dict[str, str], allowed: set[str]) -> list[dict[str, str]]:
+    """As `list_reasons`, of tags alone."""
+    detail = "is not among the tags of the audience"
+    return [{"kind": "tag", "name": name, "detail": detail} for name in sorted(tags.keys() - allowed)]
 
 
 def is_pinned(line: str) -> bool:
@@ -120,15 +133,13 @@ def _travels(publishing: Publishing, tag: str) -> bool:
     return publishing.is_whole or not tag.startswith(OWN_PREFIX)
 
 
-def _check(publishing: Publishing, travels: Travels) -> None:
+def _check(publishing: Publishing, reasons: Callable[[set[str]], list[dict[str, str]]]) -> None:
     declared = audiences.get(publishing.project, publishing.audience)
-    if not declared.external:
-        return
     # What the policy asks for is meant to be seen.
     allowed = {*declared.tags, *declared.policy.tags, *policies.LICENCE_TAGS}
-    if reasons := list_reasons(travels, allowed):
-        told = "; ".join(f"{one['kind']} {one['name']} {one['detail']}" for one in reasons)
-        fields: dict[str, Any] = {"audience": publishing.audience, "reasons": reasons, "difference": told}
+    if declared.external and (found := reasons(allowed)):
+        told = "; ".join(f"{one['kind']} {one['name']} {one['detail']}" for one in found)
+        fields: dict[str, Any] = {"audience": publishing.audience, "reasons": found, "difference": told}
         raise NotForExternal(model=publishing.model, version=publishing.version, **fields)
 
 

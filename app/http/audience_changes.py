@@ -12,17 +12,24 @@ from app.domain import audience_changes, records
 from app.domain.audience_changes import AudienceChange
 from app.domain.operations import Key, Operation
 from app.errors import (
+    ApprovalMissing,
     AudienceMismatch,
     AudienceUnknown,
     LinkNotDeclared,
+    ModelVersionNotFound,
+    NotForExternal,
+    OperationInProgress,
     PageTokenInvalid,
     PermissionDenied,
     PlanStale,
+    PolicyUnmet,
     ProjectNotFound,
     RecipientNameTaken,
     RecordNotFound,
     ShareNameTaken,
     ShareNotFound,
+    SigningKeyUnusable,
+    WholeModelRefused,
     WorkspaceNotFound,
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
@@ -43,14 +50,21 @@ from app.http.conventions.problems import problems
 router = APIRouter(prefix="/v1", tags=["audience_changes"])
 ACTION = "looking at the audience's share"
 OWN = (
+    ApprovalMissing,
     AudienceMismatch,
     AudienceUnknown,
     LinkNotDeclared,
+    ModelVersionNotFound,
+    NotForExternal,
+    OperationInProgress,
     PermissionDenied,
+    PolicyUnmet,
     ProjectNotFound,
     RecipientNameTaken,
     ShareNameTaken,
     ShareNotFound,
+    SigningKeyUnusable,
+    WholeModelRefused,
     WorkspaceNotFound,
     WorkspaceRetiring,
     WorkspaceRoleMismatch,
@@ -128,7 +142,8 @@ async def create_audience_change(
 ) -> OperationBody:
     """Let in who is declared and does not read the share yet, and shut out who reads it and is not declared.
 
-    It takes a publisher; shutting out somebody whom Causeway never let in takes an admin.
+    It takes a publisher; shutting out somebody whom Causeway never let in takes an admin. Who is let in sees what was
+    published before: each version is held to the audience's policy and approvals as if it were published now.
     """
     place = (body.project, body.workspace, body.audience)
 

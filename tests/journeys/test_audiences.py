@@ -10,7 +10,7 @@ from databricks.sdk.errors import NotFound
 
 from tests.journeys.test_publishing import copies, entries, let_in, make_recipient
 from tests.sandbox.running import unique
-from tests.two_workspaces import ADMIN, BOB, VIEWER, TwoWorkspaces, problem
+from tests.two_workspaces import ADMIN, BOB, NOWHERE, VIEWER, TwoWorkspaces, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 
@@ -205,7 +205,12 @@ def test_who_leaves_an_audience_reads_on_until_a_publisher_shuts_it_out(
     viewer, bob = world.service.client(VIEWER), world.service.client(BOB)
     problem(world.post("audience-changes", body, client=viewer), 403, "permission-denied")
     problem(world.post("audience-changes", body, client=bob), 404, "project-not-found")
+    # Another reader's workspace is being given up, and does not answer any more: that holds up nobody's leaving.
+    declared["workspaces"]["prod"] |= {"host": NOWHERE, "state": "RETIRING"}
+    world.service.configure(declared)
     change = world.record(world.post("audience-changes", body))
+    declared["workspaces"] = world.make_configuration()["workspaces"]
+    world.service.configure(declared)
 
     assert [one["recipient"] for one in change["revoked"]] == [by_hand]
     assert readers(world, audience) == ["causeway_prod"]

@@ -1,0 +1,86 @@
+"""Who joins an audience sees what was planned, approved and fit for it, in whatever order things happen."""
+
+from typing import Any
+
+import pytest
+
+from tests.journeys.test_audiences import declare, declared, partner, readers
+from tests.journeys.test_contents import held, make_needed
+from tests.journeys.test_policies import approve
+from tests.journeys.test_travels import tag
+from tests.two_workspaces import ADA, TwoWorkspaces, failed, problem
+
+__all__ = ["declared"]
+pytestmark = pytest.mark.xdist_group("sharing")
+
+
+def test_a_change_lets_in_as_it_was_planned_and_no_more_however_late_its_turn_comes(
+    faults: TwoWorkspaces, declared: dict[str, Any]
+) -> None:
+    world, audience, joining = faults, "late", partner()
+    model, beside, (table, _) = world.model(), world.model(), make_needed(world)
+    version, body = world.version(model), {"project": "bikes", "workspace": "dev", "audience": audience}
+    world.version(beside)
+    declare(world, declared, audience)
+    record = world.record(world.publish(model, version, audience=audience))
+    share = f"/api/2.1/unity-catalog/shares/{record['share']}"
+    declare(world, declared, audience, joining)
+    declared["projects"]["bikes"]["audiences"][audience]["tables"] = {"dev": [table]}
+    world.service.configure(declared)
+    faults.fault(method="PATCH", path=f"{share}/permissions", kind="refuse", status=400)
+    accepted = world.post("audience-changes", body)
+    failed(world.end(accepted), "workspace-fault")
+    assert held(world, audience) == {record["published"]["model"]: "MODEL"}
+
+    # Days later: what is not the audience's has come into the share, and the table is not declared any more.
+    declare(world, declared, audience, joining)
+    put_in_by_hand(world, share, "ADD", beside)
+    retry = f"/v1/operations/{accepted.json()['id']}:retry"
+    assert world.alice.post(retry).status_code == 200
+    assert failed(world.end(accepted), "audience-mismatch")["unexpected_objects"] == [beside]
+    assert readers(world, audience) == ["causeway_prod"]
+
+    put_in_by_hand(world, share, "REMOVE", beside)
+    assert world.alice.post(retry).status_code == 200
+    change = world.record(accepted)
+    assert (len(change["granted"]), change["tables_added"]) == (1, [])
+    assert change["granted"][0]["gains"] == [record["published"]["model"]]
+    assert held(world, audience) == {record["published"]["model"]: "MODEL"}
+    assert len(readers(world, audience)) == 2
+
+
+def put_in_by_hand(world: TwoWorkspaces, share: str, action: str, model: str) -> None:
+    """The admin takes the share for a moment and changes what it holds."""
+    entry = {"name": model, "data_object_type": "MODEL", "string_shared_as": "by.hand"}
+    steps = ({"owner": "admin@aws.example"}, {"updates": [{"action": action, "data_object": entry}]})
+    for change in (*steps, {"owner": world.grants["DEV_CONTROL_ID"]}):
+        world.sandbox.call("dev", "PATCH", share, json=change).raise_for_status()
+
+
+def test_who_joins_is_shown_only_what_could_be_published_for_it_now(
+    world: TwoWorkspaces, declared: dict[str, Any]
+) -> None:
+    model, audience, joining = world.model(), "widening", partner()
+    version, body = world.version(model), {"project": "bikes", "workspace": "dev", "audience": audience}
+    tag(world, model, version, mail="ada@example.test")
+    declare(world, declared, audience)
+    world.record(world.publish(model, version, audience=audience))
+    declare(world, declared, audience, joining)
+    audiences = declared["projects"]["bikes"]["audiences"]
+
+    audiences[audience] |= {"external": True}
+    world.service.configure(declared)
+    for path in ("audience-changes:plan", "audience-changes"):
+        found = problem(world.post(path, body), 409, "not-for-external")
+        assert [one["name"] for one in found["reasons"]] == ["mail"]
+    audiences[audience] |= {"tags": ["mail"], "policy": {"approvals": 1}}
+    world.service.configure(declared)
+    assert world.alice.post("/v1/audience-changes:plan", json=body).status_code == 200
+    digest = problem(world.post("audience-changes", body), 409, "approval-missing")["subject_digest"]
+    assert readers(world, audience) == ["causeway_prod"]
+
+    assert approve(world, ADA, {**body, "model": model, "version": version}, digest).status_code == 201
+    change = world.record(world.post("audience-changes", body))
+
+    assert [one["sharing_identifier"] for one in change["granted"]] == [joining]
+    assert len(readers(world, audience)) == 2
