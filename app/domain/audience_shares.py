@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
-from app.domain import audiences, contents, copies, ownership, standings
+from app.domain import audiences, contents, copies, ownership, standings, vetting
 from app.domain.audiences import Member
 from app.domain.publication_requests import Publishing
 from app.domain.standings import Standing
 from app.domain.workspaces import list_beside
-from app.errors import WrittenNotVisible
-from app.workspaces import catalogs, models, shares
+from app.errors import Problem, ShareNotFound, WrittenNotVisible
+from app.workspaces import catalogs, models, recipients, shares
 from app.workspaces.shares import Share
 
 
@@ -26,8 +27,7 @@ def check(publishing: Publishing, publication_id: str) -> None:
     copies.check_staying(publishing.workspace, publishing.published_model)
     names = (publishing.share, publishing.workspace, publishing.published_model, publishing.model)
     copies.check_name(*names, before=publication_id)
-    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
-    stand(publishing, shares.get_share(publishing.workspace, publishing.share), members)
+    _hold_to_plan(publishing, publication_id)
 
 
 def stand(publishing: Publishing, share: Share, members: list[Member]) -> Standing:
@@ -60,42 +60,49 @@ def ensure_members(publishing: Publishing) -> list[dict[str, Any]]:
 
     Who was declared since then is let in by an audience change.
     """
-    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
-    known = [member for member in members if member.sharing_identifier in publishing.readers]
-    made = [audiences.ensure_member(publishing.workspace, member) for member in known]
+    made = [audiences.ensure_member(publishing.workspace, member) for member in _list_planned(publishing)]
     return [asdict(replace(one, workspaces=_list_beside(publishing.project, one))) for one in made]
 
 
-def _list_beside(project: str, member: Member) -> list[str]:
-    beside = list_beside(project, member.workspace) if member.workspace else []
-    return list(dict.fromkeys([*member.workspaces, *beside]))
+def ensure_readers(publishing: Publishing, publication_id: str) -> None:
+    """SELECT on the share for those whom the plan named, and who are declared still.
 
-
-def ensure_readers(publishing: Publishing, members: list[dict[str, Any]]) -> None:
-    """SELECT on the share for each of the members, if this publication still lets the audience in."""
-    for member in members if _lets_in(publishing) else []:
-        shares.ensure_reader(publishing.workspace, publishing.share, member["name"])
-
-
-def read_back(publishing: Publishing, version: int) -> list[int]:
-    """A fresh look at all that was promised: the copy, its place in the share, and who reads it.
-
-    Answers the versions that come by this: the one, or of a model that is shared whole all that there are.
+    They are compared afresh before and after: whom this lets in sees nothing that was published for fewer, or is shut
+    out again. Nobody is let in on the side once another publication has let the audience in.
     """
-    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
-    share = shares.get_share(publishing.workspace, publishing.share)
+    try:
+        members = _hold_to_plan(publishing, publication_id)
+        for member in members if _lets_in(publishing) else []:
+            made = member if member.name else audiences.ensure_member(publishing.workspace, member)
+            shares.ensure_reader(publishing.workspace, publishing.share, str(made.name))
+        _hold_to_plan(publishing, publication_id)
+    except Problem as problem:
+        if not problem.retryable:
+            _shut_out(publishing, set(publishing.readers))
+        raise
+
+
+def read_back(publishing: Publishing, version: int, principal: str) -> dict[str, list[Any]]:
+    """A fresh look at all that was promised: the copy, its place in the share, who reads it, and that it may go out.
+
+    Answers the `versions` that come by this: the one, or of a model that is shared whole all that there are; and the
+    sharing identifiers of its `readers`: of the plan's, whoever is declared still. Raises `AudienceMismatch` when others
+    read it, whoever let them in.
+    """
+    share, members = shares.get_share(publishing.workspace, publishing.share), _list_planned(publishing)
     standing = stand(publishing, share, members)
     models.get_version(publishing.workspace, publishing.published_model, version)
     shown = {item.name.lower() for item in share.objects or [] if item.active}
-    missing = [one for one in standing.pending if one.sharing_identifier in publishing.readers]
     contents.check(publishing.share, publishing.model, publishing.version, publishing.needs, shown)
     if not _lets_in(publishing):
-        standings.refuse_pending(replace(standing, pending=missing), publishing.published_model)
-    if publishing.published_model not in shown or missing:
+        standings.refuse_pending(standing, publishing.published_model)
+    if publishing.published_model.lower() not in shown or standing.pending:
         action = f"sharing {publishing.published_model} in {publishing.share}"
         raise WrittenNotVisible(workspace=publishing.workspace, action=action)
+    vetting.hold(publishing, principal)
     there = models.iterate_versions(publishing.workspace, publishing.model) if publishing.is_whole else []
-    return sorted({version, *(one.version for one in there)})
+    versions = sorted({version, *(one.version for one in there)})
+    return {"versions": versions, "readers": [member.sharing_identifier for member in members]}
 
 
 def _lets_in(publishing: Publishing) -> bool:
@@ -112,3 +119,50 @@ def take_back(publishing: Publishing, publication_id: str, version: int) -> None
     else:
         copies.remove_unpromised(*names, publishing.shared_as, version)
     contents.clear([publication_id])
+    shut_out_dropped(publishing)
+
+
+def shut_out_dropped(publishing: Publishing) -> None:
+    """Shut out whom this publication alone may have let in, and whom the configuration has dropped since.
+
+    The others stay: another first publication may have let them in beside this one.
+    """
+    if publishing.is_first:
+        declared = audiences.list_known_identifiers(publishing.project, publishing.audience)
+        _shut_out(publishing, set(publishing.readers) - declared.keys())
+
+
+def _list_planned(publishing: Publishing) -> list[Member]:
+    members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)
+    return [member for member in members if member.sharing_identifier in publishing.readers]
+
+
+def _list_beside(project: str, member: Member) -> list[str]:
+    beside = list_beside(project, member.workspace) if member.workspace else []
+    return list(dict.fromkeys([*member.workspaces, *beside]))
+
+
+def _hold_to_plan(publishing: Publishing, publication_id: str) -> list[Member]:
+    """Whom the plan named, if nobody else reads the share, and those who join see nothing beside this publication.
+
+    Raises `AudienceMismatch`; `AudienceChangePending` once others have been let in without them, and
+    `OperationInProgress` while something is published for others.
+    """
+    place = (publishing.project, publishing.workspace, publishing.audience)
+    members, let_in = _list_planned(publishing), standings.list_let_in(*place)
+    standing = stand(publishing, shares.get_share(publishing.workspace, publishing.share), members)
+    joining = [member for member in members if member.sharing_identifier not in let_in]
+    if publishing.is_first and joining:
+        standings.refuse_under_way(*place, {member.sharing_identifier for member in joining}, publication_id)
+        if standings.is_shown(*place):
+            standings.refuse_pending(replace(standing, pending=joining), publishing.published_model)
+    return members
+
+
+def _shut_out(publishing: Publishing, identifiers: set[str]) -> None:
+    """Unless our records say that they were let in before."""
+    let_in = standings.list_let_in(publishing.project, publishing.workspace, publishing.audience)
+    with suppress(ShareNotFound):
+        for identifier in sorted(identifiers - let_in):
+            if (found := recipients.find_recipient(publishing.workspace, identifier)) is not None:
+                shares.remove_reader(publishing.workspace, publishing.share, found.name)

@@ -21,7 +21,7 @@ from app.domain.publication_requests import Publishing, list_workspaces
 from app.domain.standings import Standing
 from app.domain.travels import Travels
 from app.domain.vetting import Vetted
-from app.errors import SharingUnavailable
+from app.errors import ShareNotFound, SharingUnavailable
 from app.workspaces import metastores
 from app.workspaces.shares import Share
 
@@ -99,9 +99,13 @@ def _check_reach(publishing: Publishing, members: list[Member]) -> None:
 def _check_standing(publishing: Publishing, standing: Standing | None) -> bool:
     """Whether this publication lets the audience in.
 
-    Once an earlier one has, nobody is let in on the side: raises `AudienceChangePending` when somebody is missing.
+    Once an earlier one has, nobody is let in on the side: raises `AudienceChangePending` when somebody is missing, and
+    `ShareNotFound` when the share itself is, in which others were let see what they have.
     """
-    if standing is None or not standings.is_settled(publishing.project, publishing.workspace, publishing.audience):
+    place = (publishing.project, publishing.workspace, publishing.audience)
+    if standing is None and standings.is_shown(*place):
+        raise ShareNotFound(workspace=publishing.workspace, kind="share", name=publishing.share)
+    if standing is None or not standings.is_settled(*place):
         return True
     standings.refuse_pending(standing, publishing.published_model)
     return False

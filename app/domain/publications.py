@@ -42,7 +42,7 @@ def begin(
         audience=publishing.audience,
         share=publishing.share,
         published_model=publishing.published_model,
-        outcome={"needs": publishing.needs},
+        outcome={"needs": publishing.needs, "readers": publishing.readers},
     )
     place = copies.lock(publishing.workspace, publishing.published_model, publishing.model, publishing.version)
     if publishing.is_whole:
@@ -59,6 +59,7 @@ def _undo(operation: Operation) -> None:
     else:
         copies.remove_unfinished(operation.request, operation.upstream_run)
     contents.clear([operation.resource_id])
+    audience_shares.shut_out_dropped(publishing)
 
 
 def _keep(operation: Operation, error: dict[str, Any]) -> dict[str, Any]:
@@ -91,12 +92,15 @@ async def publish(work: Work) -> Outcome:
         )
         found["recipients"] = await durable.step("ensure the recipients", audience_shares.ensure_members, publishing)
         if publishing.is_first:
-            wanted = (publishing, found["recipients"])
-            await durable.step("ensure SELECT for the recipients", audience_shares.ensure_readers, *wanted)
+            await durable.step(
+                "ensure SELECT for the recipients", audience_shares.ensure_readers, publishing, work.resource_id
+            )
         if not publishing.is_whole:
             found["model_card"] = await durable.step("keep the model card", artifacts.keep, work.resource_id, record)
-        seen = (audience_shares.read_back, publishing, copy["version"])
-        found["versions"] = await durable.step("read it all back", *seen)
+        wanted = (publishing, copy["version"], work.principal)
+        seen = await durable.step("read it all back", audience_shares.read_back, *wanted)
+        found["versions"] = seen["versions"]
+        found["recipients"] = [one for one in found["recipients"] if one["sharing_identifier"] in seen["readers"]]
     except Problem as problem:
         raise await _taken_back(work, publishing, copy["version"], problem) from problem
     return Outcome(record, details={name: copy[name] for name in ("digest", "mlflow")})

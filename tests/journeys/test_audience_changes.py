@@ -1,14 +1,20 @@
 """Who joins an audience sees what was planned, approved and fit for it, in whatever order things happen."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from app.domain import audience_shares, publication_requests
+from app.domain.access import Caller
+from app.errors import AudienceChangePending, AudienceMismatch
+from app.store import connection
 from tests.journeys.test_audiences import declare, declared, partner, readers
 from tests.journeys.test_contents import held, make_needed
 from tests.journeys.test_policies import approve
+from tests.journeys.test_publishing import let_in, make_recipient
 from tests.journeys.test_travels import tag
-from tests.two_workspaces import ADA, TwoWorkspaces, failed, problem
+from tests.two_workspaces import ADA, ALICE, TwoWorkspaces, failed, problem
 
 __all__ = ["declared"]
 pytestmark = pytest.mark.xdist_group("sharing")
@@ -84,3 +90,65 @@ def test_who_joins_is_shown_only_what_could_be_published_for_it_now(
 
     assert [one["sharing_identifier"] for one in change["granted"]] == [joining]
     assert len(readers(world, audience)) == 2
+
+
+def test_a_publication_that_was_planned_for_fewer_readers_is_not_kept_and_nobody_joins_while_it_is_under_way(
+    faults: TwoWorkspaces, declared: dict[str, Any]
+) -> None:
+    world, audience, joining = faults, "meanwhile", partner()
+    model, body = world.model(), {"project": "bikes", "workspace": "dev", "audience": audience}
+    first, second = world.version(model), world.version(model)
+    declare(world, declared, audience)
+    record = world.record(world.publish(model, first, audience=audience))
+    name = make_recipient(world, joining)
+    faults.fault(method="PUT", path="/api/2.0/fs/files/Volumes/*/result.json", kind="delay", delay_seconds=4)
+
+    accepted = world.publish(model, second, audience=audience)
+    declare(world, declared, audience, joining)
+    found = problem(world.post("audience-changes", body), 409, "operation-in-progress")
+    let_in(world, record["share"], name)
+
+    assert found["operation"] == accepted.json()["id"]
+    assert failed(world.end(accepted), "audience-mismatch")["unexpected_recipients"] == [name]
+    versions = world.alice.get(f"/v1/workspaces/dev/models/{record['published']['model']}/versions").json()["items"]
+    assert [one["version"] for one in versions] == [record["published"]["version"]]
+
+
+def test_a_first_publication_lets_nobody_in_who_was_dropped_since_or_would_see_what_went_out_for_fewer(
+    as_the_service: TwoWorkspaces, declared: dict[str, Any]
+) -> None:
+    world, audience, joining = as_the_service, "firsts", partner()
+    model, name = world.model(), make_recipient(world, joining)
+    version = world.version(model)
+    declare(world, declared, audience)
+    record = world.record(world.publish(model, version, audience=audience))
+    declare(world, declared, audience, joining)
+    # As it was planned beside the other, before that one was done.
+    made = publication_requests.make(Caller(ALICE), "bikes", "dev", model, version, audience)
+    publishing = replace(made, readers=[world.identifier("prod"), joining], is_first=True)
+
+    def let_in_by(publishing: publication_requests.Publishing) -> list[str]:
+        with pytest.raises((AudienceChangePending, AudienceMismatch)):
+            audience_shares.ensure_readers(publishing, "pub_x")
+        return readers(world, audience)
+
+    connection.connect(world.service.database_url)
+    try:
+        assert let_in_by(publishing) == ["causeway_prod"]
+        # Killed after it has let somebody in, and before it has looked again.
+        let_in(world, record["share"], name)
+        assert let_in_by(publishing) == ["causeway_prod"]
+        declare(world, declared, audience)
+        let_in(world, record["share"], name)
+        assert let_in_by(publishing) == ["causeway_prod"]
+        let_in(world, record["share"], name)
+        audience_shares.shut_out_dropped(publishing)
+        assert readers(world, audience) == ["causeway_prod"]
+    finally:
+        connection.disconnect()
+
+    share = record["share"]
+    world.sandbox.client("dev").shares.update(share, owner="admin@aws.example")
+    world.sandbox.client("dev").shares.delete(share)
+    declare(world, declared, audience, joining)
+    assert problem(world.publish(model, version, audience=audience), 404, "share-not-found")["name"] == share
