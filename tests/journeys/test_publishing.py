@@ -226,8 +226,13 @@ def test_withdrawing_deletes_the_copy_and_touches_that_audience_alone(world: Two
     gone = world.record(world.publish(model, version, audience="azure"))
     again = world.record(world.publish(model, version, audience="azure"))
 
-    ended = world.record(world.delete(f"publications/{gone['id']}"))
+    headers, path = {"Idempotency-Key": unique("key")}, f"/v1/publications/{gone['id']}"
+    accepted, other = (
+        world.alice.delete(path, headers=headers, params=asked) for asked in ({}, {"versions": "all", "force": "true"})
+    )
+    ended = world.record(accepted)
 
+    problem(other, 422, "idempotency-key-reused")
     assert ended["state"] == "WITHDRAWN"
     assert world.alice.get(f"/v1/publications/{again['id']}").json()["state"] == "WITHDRAWN"
     assert gone["published"]["model"] not in entries(world, gone)

@@ -70,7 +70,8 @@ async def accept(
 
     The replay is looked for first, so that a repeated request is not checked against a world that has moved on.
     """
-    sent = body.model_dump(mode="json") if body is not None else {}
+    asked = {"query": sorted(request.query_params.multi_items())}
+    sent = body.model_dump(mode="json") if body is not None else asked
     key = operations.make_key(caller, request.method, request.url.path, idempotency_key, sent)
     operation: Operation | None = await run_in_threadpool(operations.find_replay, key)
     if operation is not None:
