@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from app import durable
 from app.domain import audit
 from app.domain.workflows import end, workflows
-from app.errors import OperationCancelled, Problem
+from app.errors import OperationCancelled, Problem, WorkspaceConflict
 from app.store import operations as store
 from app.store import steps, transitions
 from app.store.operations import LIVE, Operation
 from app.workspaces import runs
 
 NAME = "operations.cancel"
+UNDO = "undo"
+# A step makes few calls, each with a limit of half of this.
+IN_FLIGHT_SECONDS = 60
 
 
 def workflow_id(operation: Operation) -> str:
@@ -70,7 +75,22 @@ def _cancel_run(operation_id: str) -> None:
 def _undo(operation_id: str) -> None:
     operation = store.find(operation_id)
     if operation is not None and operation.state in LIVE and (undo := workflows[operation.kind].undo) is not None:
+        _refuse_in_flight(operation)
         undo(operation)
 
 
-_STEPS = {"cancel the job run": _cancel_run, "undo": _undo}
+def _refuse_in_flight(operation: Operation) -> None:
+    """Raise the retryable `WorkspaceConflict` while a step may be writing yet: what it writes is not there to be seen.
+
+    A cancel stops the workflow between its steps, and a step that is under way runs to its end. One whose process died
+    never tells its end; by then its last call has ended, too.
+    """
+    told = steps.list_steps([operation.id])[operation.id]
+    begun_at = next(step.started_at for step in told if step.name == UNDO)
+    others = {step.name for step in told if step.state == "RUNNING"} - _STEPS.keys()
+    busy = sorted(others - durable.list_waits(operation.id)) if others else []
+    if busy and (datetime.now(UTC) - begun_at).total_seconds() < IN_FLIGHT_SECONDS:
+        raise WorkspaceConflict(workspace=operation.workspaces[0], action=f"taking back what was done: {busy[0]}")
+
+
+_STEPS = {"cancel the job run": _cancel_run, UNDO: _undo}

@@ -10,6 +10,7 @@ from app.durable.commands import enqueue as enqueue
 from app.durable.commands import find_retry_point as find_retry_point
 from app.durable.commands import forget as forget
 from app.durable.commands import list_states as list_states
+from app.durable.commands import list_waits as list_waits
 from app.durable.commands import rewind as rewind
 from app.durable.engine import connect as connect
 from app.durable.engine import disconnect as disconnect

@@ -10,6 +10,7 @@ from dbos import EnqueueOptions
 from dbos._error import DBOSException, DBOSNonExistentWorkflowError
 
 from app.durable.engine import CONTRACT, QUEUE, client
+from app.durable.steps import NOTE
 
 
 class State(Enum):
@@ -55,6 +56,12 @@ def find_retry_point(workflow_id: str) -> tuple[int, list[str]]:
             points.append(numbers.get(outcome.get("again_from", ""), step["function_id"]))
     point = min(points, default=1)
     return point, [step["function_name"] for step in steps if step["function_id"] >= point]
+
+
+def list_waits(workflow_id: str) -> set[str]:
+    """The names of the waits that the workflow has begun; other than its steps, a cancel interrupts them at once."""
+    names = [step["function_name"] for step in client().list_workflow_steps(workflow_id)]
+    return {name.removeprefix(NOTE) for name in names if name.startswith(NOTE)}
 
 
 def rewind(workflow_id: str, step: int) -> bool:

@@ -33,6 +33,8 @@ RECOVERIES = 50
 # The longer a wait has lasted, the rarer it asks: it notices the end late by a tenth, and by two minutes at most.
 POLL_SHARE = 0.1
 POLL_AT_MOST_SECONDS = 120.0
+# How the step is called that comes before each wait.
+NOTE = "note the start of: "
 log = structlog.get_logger(__name__)
 
 
@@ -141,7 +143,7 @@ async def wait(
     `OperationTimedOut` with the fields `what` (`action`, `workspace`); a retry of the operation polls on. `again_from`
     and `undoes` are as for a step.
     """
-    note = f"note the start of: {name}"
+    note = f"{NOTE}{name}"
     started = await step(note, time.time, quiet=True)
 
     async def watch() -> dict[str, Any]:

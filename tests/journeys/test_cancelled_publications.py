@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.journeys.test_contents import held
 from tests.two_workspaces import TwoWorkspaces
 
 pytestmark = pytest.mark.xdist_group("sharing")
@@ -27,3 +28,19 @@ def test_a_cancelled_publication_leaves_nothing_for_the_audience_to_see(
     page = world.alice.get(f"/v1/workspaces/dev/models/{copies}/versions").json()
     assert [one["version"] for one in page["items"]] == [record["published"]["version"]]
     assert world.record(world.publish(model, version))["state"] == "ACTIVE"
+
+
+def test_what_is_on_its_way_into_the_share_when_its_publication_is_cancelled_is_taken_out_again(
+    faults: TwoWorkspaces,
+) -> None:
+    world, model = faults, faults.model()
+    version, share = world.version(model), "/api/2.1/unity-catalog/shares/causeway_bikes_spare_14"
+    faults.fault(method="PATCH", path=share, kind="delay", delay_seconds=3)
+    accepted = world.publish(model, version, audience="spare_14", mode="whole-model")
+    world.wait_for_step(accepted, "ensure the model in the share")
+
+    assert world.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel").status_code == 200
+
+    assert world.end(accepted)["state"] == "CANCELLED"
+    world.eventually(lambda: bool(world.effects("share-object-added", name="causeway_bikes_spare_14")))
+    assert held(world, "spare_14") == {}
