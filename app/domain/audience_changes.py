@@ -157,6 +157,7 @@ def _look_at_share(project: str, workspace: str, audience: str) -> tuple[list[Me
     catalog = configuration.current().workspaces[workspace].shareable_catalog
     if catalog is None:
         raise WorkspaceRoleMismatch(workspace=workspace, setting="shareable_catalog")
+    standings.refuse_second(project, workspace, audience)
     found = ownership.find_share(workspace, share)
     if found is None:
         raise ShareNotFound(workspace=workspace, kind="share", name=share)

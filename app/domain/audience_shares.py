@@ -47,8 +47,11 @@ def ensure_schema(publishing: Publishing) -> None:
 
 
 def ensure_model(publishing: Publishing) -> str:
-    """The model in the share, after what it needs; answers the name by which consumers see it."""
-    for one in publishing.included:
+    """The model in the share, after what it needs; answers the name by which consumers see it.
+
+    What was there already when it was asked for may have gone since, with the publication that it came for.
+    """
+    for one in publishing.needs if publishing.include_dependencies else []:
         contents.ensure(publishing.workspace, publishing.share, one["kind"], one["name"])
     model, wanted = publishing.published_model, publishing.shared_as
     entry = shares.ensure_model(publishing.workspace, publishing.share, model, shared_as=wanted)
@@ -82,13 +85,14 @@ def ensure_readers(publishing: Publishing, publication_id: str) -> None:
         raise
 
 
-def read_back(publishing: Publishing, version: int, principal: str) -> dict[str, list[Any]]:
+def read_back(publishing: Publishing, publication_id: str, version: int, principal: str) -> dict[str, list[Any]]:
     """A fresh look at all that was promised: the copy, its place in the share, who reads it, and that it may go out.
 
     Answers the `versions` that come by this: the one, or of a model that is shared whole all that there are; and the
     sharing identifiers of its `readers`: of the plan's, whoever is declared still. Raises `AudienceMismatch` when others
     read it, whoever let them in.
     """
+    standings.refuse_second(publishing.project, publishing.workspace, publishing.audience, publication_id)
     share, members = shares.get_share(publishing.workspace, publishing.share), _list_planned(publishing)
     standing = stand(publishing, share, members)
     models.get_version(publishing.workspace, publishing.published_model, version)
@@ -149,6 +153,7 @@ def _hold_to_plan(publishing: Publishing, publication_id: str) -> list[Member]:
     `OperationInProgress` while something is published for others.
     """
     place = (publishing.project, publishing.workspace, publishing.audience)
+    standings.refuse_second(*place, publication_id)
     members, let_in = _list_planned(publishing), standings.list_let_in(*place)
     standing = stand(publishing, shares.get_share(publishing.workspace, publishing.share), members)
     joining = [member for member in members if member.sharing_identifier not in let_in]

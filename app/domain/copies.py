@@ -8,6 +8,7 @@ from typing import Any
 from app.domain import model_signatures, proofs
 from app.domain.jobs import Job
 from app.domain.workflows import Work
+from app.domain.workspaces import is_beside
 from app.errors import (
     CopyFailed,
     DigestMismatch,
@@ -156,9 +157,10 @@ def list_promised(workspace: str, published_model: str) -> list[int]:
 
 
 def list_promises(workspace: str, published_model: str, version: int) -> list[str]:
-    """The ids of the active publications that rest on the copy."""
-    promised = {"workspace": workspace, "published_model": published_model, "published_version": version}
-    return [record.id for record in store.list_all(Publication, state="ACTIVE", **promised)]
+    """The ids of the active publications that rest on the copy, from whichever workspace of the metastore."""
+    promised = {"published_model": published_model, "published_version": version}
+    found = store.list_all(Publication, state="ACTIVE", **promised)
+    return [record.id for record in found if is_beside(workspace, record.workspace)]
 
 
 def remove_unpromised(workspace: str, share: str, model: str, shared_as: str, version: int) -> None:

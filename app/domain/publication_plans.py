@@ -44,6 +44,7 @@ def look(caller: Caller, action: str, publishing: Publishing) -> tuple[Publicati
     description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
     columns = ", ".join(column.name or column.type for column in description.inputs)
     vetted = vetting.look(publishing, description)
+    standings.refuse_second(publishing.project, publishing.workspace, publishing.audience)
     copies.check_staying(publishing.workspace, publishing.published_model)
     copies.check_name(publishing.share, publishing.workspace, publishing.published_model, publishing.model)
     members = audiences.list_members(publishing.project, publishing.audience, publishing.workspace)

@@ -97,7 +97,7 @@ async def publish(work: Work) -> Outcome:
             )
         if not publishing.is_whole:
             found["model_card"] = await durable.step("keep the model card", artifacts.keep, work.resource_id, record)
-        wanted = (publishing, copy["version"], work.principal)
+        wanted = (publishing, work.resource_id, copy["version"], work.principal)
         seen = await durable.step("read it all back", audience_shares.read_back, *wanted)
         found["versions"] = seen["versions"]
         found["recipients"] = [one for one in found["recipients"] if one["sharing_identifier"] in seen["readers"]]

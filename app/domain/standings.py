@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.audiences import Member
-from app.errors import AudienceChangePending, AudienceMismatch, OperationInProgress
+from app.domain.workspaces import is_beside
+from app.errors import AudienceChangePending, AudienceMismatch, OperationInProgress, ProviderTaken
 from app.store import records
 from app.store.audience_changes import AudienceChange
 from app.store.publications import Publication
@@ -109,6 +110,20 @@ def refuse_under_way(
     for one in records.list_all(Publication, state="PENDING", project=project, workspace=workspace, audience=audience):
         if one.id != publication_id and joining - set(one.outcome.get("readers", [])):
             raise OperationInProgress(operation=one.operation_id, resource=f"what share {one.share} holds")
+
+
+def refuse_second(project: str, workspace: str, audience: str, publication_id: str | None = None) -> None:
+    """Raise `ProviderTaken` when the audience is published from another workspace on the same metastore.
+
+    Of two publications under way at once, the one that was accepted first wins; `publication_id` is who asks.
+    """
+    place: dict[str, Any] = {"project": project, "audience": audience}
+    under_way = records.list_all(Publication, state="PENDING", **place)
+    ids = [one.id for one in under_way]
+    earlier = under_way[: ids.index(publication_id)] if publication_id in ids else under_way
+    for one in [*records.list_all(Publication, state="ACTIVE", **place), *earlier]:
+        if one.workspace != workspace and is_beside(workspace, one.workspace):
+            raise ProviderTaken(audience=audience, workspace=workspace, taken_by=one.workspace)
 
 
 def list_gains(standing: Standing, objects: list[str], members: list[Member] | None = None) -> Gains:

@@ -71,6 +71,19 @@ def list_beside(project: str, workspace: str) -> list[str]:
     return found
 
 
+def is_beside(workspace: str, other: str) -> bool:
+    """Whether the two stand on one metastore, and so see the same shares and catalogs; each does with itself.
+
+    One that the configuration has dropped stands alone. Raises the problem of one that does not answer.
+    """
+    known = configuration.current().workspaces
+    if workspace == other or not {workspace, other} <= known.keys():
+        return workspace == other
+    if known[workspace].cloud != known[other].cloud:
+        return False
+    return metastores.get_sharing_identifier(workspace) == metastores.get_sharing_identifier(other)
+
+
 def list_needs() -> list[Need]:
     """Every operation under way with where it works: what has to stay in the configuration until it has ended."""
     return [Need(*row) for row in operations.list_live_places()]

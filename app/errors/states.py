@@ -123,6 +123,16 @@ class PublishedNameTaken(StateProblem):
     )
 
 
+class ProviderTaken(StateProblem):
+    """A share is its metastore's: two workspaces on one would keep two sets of books of it, and neither be right."""
+
+    code, title = "provider-taken", "The audience is published from another workspace"
+    template = (
+        "Audience {audience} is published from {taken_by}, on the metastore of {workspace}: they would have one share. "
+        "Publish from {taken_by}, or withdraw first what was published from there."
+    )
+
+
 class NotForExternal(StateProblem):
     """Something that would travel along must not reach an external audience; `reasons` lists each."""
 

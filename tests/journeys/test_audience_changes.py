@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.domain import audience_shares, publication_requests
+from app.domain import audience_shares, copies, publication_requests
 from app.domain.access import Caller
 from app.errors import AudienceChangePending, AudienceMismatch
 from app.store import connection
@@ -152,3 +152,28 @@ def test_a_first_publication_lets_nobody_in_who_was_dropped_since_or_would_see_w
     world.sandbox.client("dev").shares.delete(share)
     declare(world, declared, audience, joining)
     assert problem(world.publish(model, version, audience=audience), 404, "share-not-found")["name"] == share
+
+
+def test_an_audience_is_published_from_one_workspace_of_a_metastore(
+    as_the_service: TwoWorkspaces, declared: dict[str, Any]
+) -> None:
+    world, audience = as_the_service, "one_book"
+    model = world.model()
+    version = world.version(model)
+    declared["workspaces"]["lab"]["shareable_catalog"] = "causeway_shareable"
+    declared["projects"]["bikes"]["sources"]["lab"] = ["main.bikes.*"]
+    declared["links"].append({"from": "lab", "to": "prod"})
+    declare(world, declared, audience)
+    record = world.record(world.publish(model, version, audience=audience))
+
+    from_lab = problem(world.publish(model, version, audience=audience, workspace="lab"), 409, "provider-taken")
+    change = world.post("audience-changes", {"project": "bikes", "workspace": "lab", "audience": audience})
+
+    assert (from_lab["taken_by"], problem(change, 409, "provider-taken")["taken_by"]) == ("dev", "dev")
+    connection.connect(world.service.database_url)
+    try:
+        # Seen from lab it is the same copy, which is nobody's to delete.
+        copy = record["published"]
+        assert copies.list_promises("lab", copy["model"], copy["version"]) == [record["id"]]
+    finally:
+        connection.disconnect()
