@@ -70,6 +70,8 @@ def make(
     declared = audiences.get(project, audience)
     if whole:
         _check_whole(declared, audience, model)
+        # As the platform keeps names [DOC]: the share and our records are asked by it.
+        model = model.lower()
     configured = configuration.current().workspaces[workspace]
     if configured.shareable_catalog is None:
         raise WorkspaceRoleMismatch(workspace=workspace, setting="shareable_catalog")

@@ -85,17 +85,18 @@ def check_tags(publishing: Publishing, tags: dict[str, str]) -> None:
 def find_included(
     caller: Caller, action: str, publishing: Publishing, travels: Travels, share: Share | None
 ) -> Included:
-    """What the version needs and the share has not, to be added with it; each has to be the project's own.
+    """What the version needs and the share has not, to be added with it; all of it has to be the project's own.
 
     Raises `NotInProject`, and `DependenciesNotShared` unless the request includes dependencies.
     """
     shared = {item.name.lower() for item in (share.objects or [] if share else [])}
-    missing = [one for one in travels.dependencies if one.name.lower() not in shared]
+    needs = [asdict(one) for one in travels.dependencies]
     if not publishing.include_dependencies:
-        needs = [asdict(one) for one in travels.dependencies]
         contents.check(publishing.share, publishing.model, publishing.version, needs, shared)
-    check(caller, action, publishing.project, *(Name(one.kind, publishing.workspace, one.name) for one in missing))
-    return [asdict(one) for one in missing]
+        return []
+    names = (Name(one["kind"], publishing.workspace, one["name"]) for one in needs)
+    check(caller, action, publishing.project, *names)
+    return [one for one in needs if one["name"].lower() not in shared]
 
 
 def list_reasons(travels: Travels, allowed_tags: set[str]) -> list[dict[str, str]]:

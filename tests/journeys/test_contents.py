@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from app.domain import audience_shares, publication_requests
+from app.domain.access import Caller
 from tests.journeys.test_audiences import readers
 from tests.sandbox.running import unique
 from tests.sandbox.sharing import make_function, make_table
-from tests.two_workspaces import TwoWorkspaces, problem
+from tests.two_workspaces import ALICE, TwoWorkspaces, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 REGISTRY = "/api/2.0/mlflow/unity-catalog"
@@ -64,7 +67,8 @@ def held(world: TwoWorkspaces, audience: str) -> dict[str, str]:
     return {entry["name"]: entry["kind"] for entry in share["objects"]}
 
 
-def test_what_a_version_needs_is_shared_with_it_or_it_is_not_shared(world: TwoWorkspaces) -> None:
+def test_what_a_version_needs_is_shared_with_it_or_it_is_not_shared(as_the_service: TwoWorkspaces) -> None:
+    world = as_the_service
     model, (table, function) = world.model(), make_needed(world)
     version = make_dependent(world, model, table, function)
     strange, others = world.model(), make_needed(world, "trains")
@@ -84,6 +88,13 @@ def test_what_a_version_needs_is_shared_with_it_or_it_is_not_shared(world: TwoWo
     assert again["published"] == record["published"]
     world.record(world.delete(f"publications/{record['id']}"))
     assert held(world, "spare_20") == {}
+    # One that was asked for while all of it was there, and whose turn comes only now.
+    asked = publication_requests.make(
+        Caller(ALICE), "bikes", "dev", model, version, "spare_20", include_dependencies=True
+    )
+    needs = [{"kind": "table", "name": table}, {"kind": "function", "name": function}]
+    audience_shares.ensure_model(replace(asked, needs=needs))
+    assert held(world, "spare_20") == beside
 
 
 def test_tables_beside_models_come_and_go_by_an_audience_change(world: TwoWorkspaces, declared: dict[str, Any]) -> None:
@@ -115,7 +126,9 @@ def test_a_model_that_is_shared_whole_is_the_model_itself_and_outlives_its_withd
     plan = world.alice.post("/v1/publications:plan", json={**asked, "mode": "whole-model"}).json()
     assert any("every version of it is seen" in change["detail"] for change in plan["changes"])
 
-    record = world.record(world.publish(model, version, audience="spare_21", mode="whole-model"))
+    # Names are case-insensitive.
+    typed = f"main.bikes.{model.rpartition('.')[2].upper()}"
+    record = world.record(world.publish(typed, version, audience="spare_21", mode="whole-model"))
 
     assert (record["mode"], record["published"]) == ("whole-model", {"model": model, "version": version})
     # Nothing was copied, and what is promised is known to the byte all the same.
