@@ -89,8 +89,8 @@ def read_back(publishing: Publishing, publication_id: str, version: int, princip
     """A fresh look at all that was promised: the copy, its place in the share, who reads it, and that it may go out.
 
     Answers the `versions` that come by this: the one, or of a model that is shared whole all that there are; and the
-    sharing identifiers of its `readers`: of the plan's, whoever is declared still. Raises `AudienceMismatch` when others
-    read it, whoever let them in.
+    sharing identifiers of its `readers`: of the plan's, whoever is declared still. Raises `AudienceMismatch` when
+    others read it, whoever let them in.
     """
     standings.refuse_second(publishing.project, publishing.workspace, publishing.audience, publication_id)
     share, members = shares.get_share(publishing.workspace, publishing.share), _list_planned(publishing)
