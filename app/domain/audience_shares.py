@@ -123,17 +123,18 @@ def take_back(publishing: Publishing, publication_id: str, version: int) -> None
     else:
         copies.remove_unpromised(*names, publishing.shared_as, version)
     contents.clear([publication_id])
-    shut_out_dropped(publishing)
+    shut_out_again(publishing)
 
 
-def shut_out_dropped(publishing: Publishing) -> None:
-    """Shut out whom this publication alone may have let in, and whom the configuration has dropped since.
+def shut_out_again(publishing: Publishing) -> None:
+    """Shut out whom this publication alone may have let in.
 
-    The others stay: another first publication may have let them in beside this one.
+    While nothing is published, who is declared stays: another first publication may have let it in beside this one.
     """
     if publishing.is_first:
+        is_shown = standings.is_shown(publishing.project, publishing.workspace, publishing.audience)
         declared = audiences.list_known_identifiers(publishing.project, publishing.audience)
-        _shut_out(publishing, set(publishing.readers) - declared.keys())
+        _shut_out(publishing, set(publishing.readers) - (set() if is_shown else declared.keys()))
 
 
 def _list_planned(publishing: Publishing) -> list[Member]:

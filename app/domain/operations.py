@@ -102,10 +102,8 @@ def start(
 ) -> Operation:
     """Accept the work on `record` (`is_new`: insert it): one transaction with lock and event, then the engine.
 
-    When another operation holds `lock`, it raises `OperationInProgress`, or with `on_conflict` QUEUE stands in line.
-    It works in `workspaces`: they stay in the configuration until it has ended, and new work raises `WorkspaceRetiring`
-    where one takes none, unless it `begins` nothing there and only takes away. Sent again, it finds the same operation;
-    the sweep mends a crash. The trail tells `details`.
+    Where another holds `lock` it raises `OperationInProgress`, or stands in line; sent again, it finds the same one.
+    `workspaces` stay configured till its end; one that takes nothing that `begins` there raises `WorkspaceRetiring`.
     """
     check_active(*(workspaces if is_new and begins else []))
     operation = Operation(

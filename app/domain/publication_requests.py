@@ -69,14 +69,12 @@ def make(
     check(caller, action, project, Name("model", workspace, model))
     declared = audiences.get(project, audience)
     if whole:
-        _check_whole(declared, audience, model)
-        # As the platform keeps names [DOC]: the share and our records are asked by it.
-        model = model.lower()
+        check_whole(declared, audience, model)
+        model = model.lower()  # as the platform keeps names [DOC]
     configured = configuration.current().workspaces[workspace]
     if configured.shareable_catalog is None:
         raise WorkspaceRoleMismatch(workspace=workspace, setting="shareable_catalog")
-    share = share_name(project, audience)
-    last = copies.shared_name(model)
+    share, last = share_name(project, audience), copies.shared_name(model)
     schema = f"{configured.shareable_catalog}.{share}"
     return Publishing(
         project=project,
@@ -98,7 +96,8 @@ def list_workspaces(publishing: Publishing) -> list[str]:
     return [publishing.workspace, *audiences.list_workspaces(publishing.project, publishing.audience)]
 
 
-def _check_whole(declared: Audience, audience: str, model: str) -> None:
+def check_whole(declared: Audience, audience: str, model: str) -> None:
+    """Raise `WholeModelRefused` where the audience asks for vetted versions."""
     if declared.external or declared.policy != Policy():
         reason = "is external" if declared.external else "has a policy"
         raise WholeModelRefused(model=model, audience=audience, reason=reason)

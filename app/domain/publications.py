@@ -59,7 +59,7 @@ def _undo(operation: Operation) -> None:
     else:
         copies.remove_unfinished(operation.request, operation.upstream_run)
     contents.clear([operation.resource_id])
-    audience_shares.shut_out_dropped(publishing)
+    audience_shares.shut_out_again(publishing)
 
 
 def _keep(operation: Operation, error: dict[str, Any]) -> dict[str, Any]:

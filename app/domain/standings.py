@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from app.domain.audiences import Member
@@ -153,11 +154,26 @@ def is_shown(project: str, workspace: str, audience: str) -> bool:
 
 
 def list_let_in(project: str, workspace: str, audience: str) -> set[str]:
-    """The sharing identifiers that Causeway ever let read the audience's share, by its records."""
+    """The sharing identifiers that Causeway has let read the audience's share, by its records, and not shut out since.
+
+    Publications count as well as changes: the first ones let the audience in.
+    """
     place = {"project": project, "workspace": workspace, "audience": audience}
-    published = [one.recipients for one in records.list_all(Publication, **place)]
-    changed = [one.outcome.get("granted", []) for one in records.list_all(AudienceChange, **place)]
-    return {str(member["sharing_identifier"]) for some in [*published, *changed] for member in some}
+    told = [(one.created_at, one.recipients, list[dict[str, Any]]()) for one in records.list_all(Publication, **place)]
+    for change in records.list_all(AudienceChange, **place):
+        told.append((change.created_at, change.outcome.get("granted", []), change.outcome.get("revoked", [])))
+    known: set[str] = set()
+    for _, come, gone in sorted(told, key=itemgetter(0)):
+        known = (known | _list_identifiers(come)) - _list_identifiers(gone)
+    return known
+
+
+def list_joined_since(record: AudienceChange) -> set[str]:
+    """The sharing identifiers that other audience changes have let in since this one was accepted."""
+    place = {"project": record.project, "workspace": record.workspace, "audience": record.audience}
+    others = records.list_all(AudienceChange, state="SUCCEEDED", **place)
+    since = [one.outcome.get("granted", []) for one in others if one.updated_at >= record.created_at]
+    return _list_identifiers([member for some in since for member in some])
 
 
 def list_planned(project: str, workspace: str, audience: str) -> set[str]:
@@ -169,8 +185,12 @@ def list_planned(project: str, workspace: str, audience: str) -> set[str]:
 def list_known(project: str, workspace: str, audience: str) -> dict[str, str]:
     """The sharing identifier of each workspace for which something was published to the audience, by its records."""
     published = records.list_all(Publication, project=project, workspace=workspace, audience=audience)
-    told = [member for one in published for member in one.outcome.get("recipients", [])]
+    told = [member for one in published for member in one.recipients]
     return {place: str(one["sharing_identifier"]) for one in told for place in one.get("workspaces", [])}
+
+
+def _list_identifiers(members: list[dict[str, Any]]) -> set[str]:
+    return {str(member["sharing_identifier"]) for member in members}
 
 
 def _gain(

@@ -14,7 +14,7 @@ from app.domain.access import Caller, Name
 from app.domain.approvals import Approval, Subject
 from app.domain.plans import Check
 from app.domain.policies import Rule
-from app.domain.publication_requests import PUBLISH, Publishing
+from app.domain.publication_requests import PUBLISH, Publishing, check_whole
 from app.domain.travels import Travels
 from app.errors import CopyFailed, PolicyUnmet, SubjectChanged
 from app.workspaces.model_files import Description
@@ -82,13 +82,19 @@ def hold(publishing: Publishing, principal: str) -> dict[str, Any]:
     which copies are `promised` by now.
 
     Since it was accepted, roles, names and rules may have changed, and the version's tags: raises what `access.check`
-    raises, `LinkNotDeclared`, `PolicyUnmet`, and `ApprovalMissing` when the world has moved since it was approved.
+    raises, `LinkNotDeclared`, `PolicyUnmet`, `NotForExternal` and `WholeModelRefused` where the audience goes outside
+    by now, and `ApprovalMissing` when the world has moved since it was approved.
     """
+    declared = audiences.get(publishing.project, publishing.audience)
     access.check(Caller(principal), PUBLISH, publishing.project, Name("model", publishing.workspace, publishing.model))
     audiences.check_links(publishing.project, publishing.audience, publishing.workspace)
     judged, subject = _judge(publishing), None
+    if publishing.is_whole:
+        check_whole(declared, publishing.audience, publishing.model)
     if judged.approvals_needed:
         subject = _get_subject(publishing, judged)
+    elif declared.external:
+        _look_at_travels(publishing, _describe(publishing), judged)
     given = require_approvals(subject, judged, principal)
     told = {"policy": [asdict(rule) for rule in judged.rules], "scan": judged.scan, "in_short": judged.in_short}
     told |= {"promised": copies.list_promised(publishing.workspace, publishing.published_model)}
@@ -132,8 +138,11 @@ def _judge(publishing: Publishing) -> Judged:
 
 
 def _get_subject(publishing: Publishing, judged: Judged) -> Subject:
-    description = model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
-    return approvals.make_publication_subject(publishing, _look_at_travels(publishing, description, judged))
+    return approvals.make_publication_subject(publishing, _look_at_travels(publishing, _describe(publishing), judged))
+
+
+def _describe(publishing: Publishing) -> Description:
+    return model_versions.get_description(publishing.workspace, publishing.model, publishing.version)
 
 
 def _look_at_travels(publishing: Publishing, description: Description, judged: Judged) -> Travels:

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from app.domain import audience_shares, copies, publication_requests
+from app.domain import audience_shares, copies, publication_requests, vetting
 from app.domain.access import Caller
-from app.errors import AudienceChangePending, AudienceMismatch
+from app.errors import AudienceChangePending, AudienceMismatch, NotForExternal, WholeModelRefused
 from app.store import connection
 from tests.journeys.test_audiences import declare, declared, partner, readers
 from tests.journeys.test_contents import held, make_needed
 from tests.journeys.test_policies import approve
 from tests.journeys.test_publishing import let_in, make_recipient
 from tests.journeys.test_travels import tag
-from tests.two_workspaces import ADA, ALICE, TwoWorkspaces, failed, problem
+from tests.two_workspaces import ADMIN, ALICE, TwoWorkspaces, failed, problem
 
 __all__ = ["declared"]
 pytestmark = pytest.mark.xdist_group("sharing")
@@ -33,6 +33,13 @@ def test_a_change_lets_in_as_it_was_planned_and_no_more_however_late_its_turn_co
     declare(world, declared, audience, joining)
     declared["projects"]["bikes"]["audiences"][audience]["tables"] = {"dev": [table]}
     world.service.configure(declared)
+    faults.fault(method="PATCH", path=f"{share}/permissions", kind="delay", delay_seconds=2)
+    cancelled = world.post("audience-changes", body)
+    world.wait_for_step(cancelled, "let in who is declared")
+    assert world.alice.post(f"/v1/operations/{cancelled.json()['id']}:cancel").status_code == 200
+    assert world.end(cancelled)["state"] == "CANCELLED"
+    assert (readers(world, audience), len(held(world, audience))) == (["causeway_prod"], 1)
+
     faults.fault(method="PATCH", path=f"{share}/permissions", kind="refuse", status=400)
     accepted = world.post("audience-changes", body)
     failed(world.end(accepted), "workspace-fault")
@@ -64,8 +71,9 @@ def put_in_by_hand(world: TwoWorkspaces, share: str, action: str, model: str) ->
 
 
 def test_who_joins_is_shown_only_what_could_be_published_for_it_now(
-    world: TwoWorkspaces, declared: dict[str, Any]
+    as_the_service: TwoWorkspaces, declared: dict[str, Any]
 ) -> None:
+    world = as_the_service
     model, audience, joining = world.model(), "widening", partner()
     version, body = world.version(model), {"project": "bikes", "workspace": "dev", "audience": audience}
     tag(world, model, version, mail="ada@example.test")
@@ -74,22 +82,34 @@ def test_who_joins_is_shown_only_what_could_be_published_for_it_now(
     declare(world, declared, audience, joining)
     audiences = declared["projects"]["bikes"]["audiences"]
 
+    publishing = publication_requests.make(Caller(ALICE), "bikes", "dev", model, version, audience)
     audiences[audience] |= {"external": True}
     world.service.configure(declared)
     for path in ("audience-changes:plan", "audience-changes"):
         found = problem(world.post(path, body), 409, "not-for-external")
         assert [one["name"] for one in found["reasons"]] == ["mail"]
+    # What is under way for it by then, or is tried again, is held to the same.
+    connection.connect(world.service.database_url)
+    try:
+        with pytest.raises(NotForExternal):
+            vetting.hold(publishing, ALICE)
+        with pytest.raises(WholeModelRefused):
+            vetting.hold(replace(publishing, published_model=model), ALICE)
+    finally:
+        connection.disconnect()
     audiences[audience] |= {"tags": ["mail"], "policy": {"approvals": 1}}
     world.service.configure(declared)
-    assert world.alice.post("/v1/audience-changes:plan", json=body).status_code == 200
-    digest = problem(world.post("audience-changes", body), 409, "approval-missing")["subject_digest"]
+    admin = world.service.client(ADMIN)
+    assert admin.post("/v1/audience-changes:plan", json=body).status_code == 200
+    missing = problem(world.post("audience-changes", body, client=admin), 409, "approval-missing")
     assert readers(world, audience) == ["causeway_prod"]
 
-    assert approve(world, ADA, {**body, "model": model, "version": version}, digest).status_code == 201
-    change = world.record(world.post("audience-changes", body))
+    asked = {**body, "model": model, "version": version}
+    assert approve(world, ALICE, asked, missing["subject_digest"]).status_code == 201
+    problem(world.post("audience-changes", body), 409, "approval-missing")
+    change = world.record(world.post("audience-changes", body, client=admin))
 
     assert [one["sharing_identifier"] for one in change["granted"]] == [joining]
-    assert len(readers(world, audience)) == 2
 
 
 def test_a_publication_that_was_planned_for_fewer_readers_is_not_kept_and_nobody_joins_while_it_is_under_way(
@@ -142,7 +162,7 @@ def test_a_first_publication_lets_nobody_in_who_was_dropped_since_or_would_see_w
         let_in(world, record["share"], name)
         assert let_in_by(publishing) == ["causeway_prod"]
         let_in(world, record["share"], name)
-        audience_shares.shut_out_dropped(publishing)
+        audience_shares.shut_out_again(publishing)
         assert readers(world, audience) == ["causeway_prod"]
     finally:
         connection.disconnect()

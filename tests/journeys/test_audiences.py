@@ -120,7 +120,7 @@ def test_a_grant_is_made_when_a_fresh_read_shows_it_and_not_when_it_was_accepted
     model, share = faults.model(), "causeway_bikes_spare_22"
     path = f"/api/2.1/unity-catalog/shares/{share}/permissions"
     # The read behind the write; somebody takes the grant away in between.
-    faults.fault(kind="delay", method="GET", path=path, offset=2, delay_seconds=2)
+    faults.fault(kind="delay", method="GET", path=path, offset=3, delay_seconds=2)
     accepted = faults.publish(model, faults.version(model), audience="spare_22")
     faults.eventually(lambda: bool(faults.effects("grant-changed", name=share)))
     taken = {"changes": [{"principal": "causeway_prod", "remove": ["SELECT"]}]}

@@ -34,13 +34,13 @@ def test_what_is_on_its_way_into_the_share_when_its_publication_is_cancelled_is_
     faults: TwoWorkspaces,
 ) -> None:
     world, model = faults, faults.model()
-    version, share = world.version(model), "/api/2.1/unity-catalog/shares/causeway_bikes_spare_14"
+    version, share = world.version(model), "/api/2.1/unity-catalog/shares/causeway_bikes_second"
     faults.fault(method="PATCH", path=share, kind="delay", delay_seconds=3)
-    accepted = world.publish(model, version, audience="spare_14", mode="whole-model")
+    accepted = world.publish(model, version, audience="second", mode="whole-model")
     world.wait_for_step(accepted, "ensure the model in the share")
 
     assert world.alice.post(f"/v1/operations/{accepted.json()['id']}:cancel").status_code == 200
 
     assert world.end(accepted)["state"] == "CANCELLED"
-    world.eventually(lambda: bool(world.effects("share-object-added", name="causeway_bikes_spare_14")))
-    assert held(world, "spare_14") == {}
+    world.eventually(lambda: bool(world.effects("share-object-added", object=model)))
+    assert model not in held(world, "second")

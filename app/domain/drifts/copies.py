@@ -137,9 +137,8 @@ def find_unvetted(look: Look) -> Iterator[Finding]:
     for schema in _list_schemas(look):
         for model in _list_models(look, schema):
             for version in [] if is_hidden(look, model) else list_versions(look, model):
-                place = (look.workspace, model, version.version)
-                # What another workspace of the metastore has published lies in the same catalog.
-                if (model, version.version) not in vetted and not copies.list_promises(*place):
+                place = (model, version.version)
+                if place not in vetted and not copies.list_promises(look.workspace, *place):
                     is_own = version.created_by == look.control
                     yield Finding(
                         object_name=f"{model} version {version.version}",
