@@ -36,3 +36,9 @@ class Publication(Record, table=True):
         """Who sees it, each with sharing identifier and workspaces; nobody until it has been published."""
         found: list[dict[str, Any]] = self.outcome.get("recipients", [])
         return found
+
+    @property
+    def versions(self) -> list[int]:
+        """The versions that came by it: the one, or of a model that is shared whole all that there were."""
+        found: list[int] = self.outcome.get("versions", [self.published_version])
+        return found

@@ -17,6 +17,7 @@ from app.store import api_keys, connection
 from app.store.api_keys import ApiKey
 from tests.journeys.behind_our_back import BehindOurBack
 from tests.journeys.drifting import Drift, of, reconcile, remedy
+from tests.journeys.test_contents import REGISTRY
 from tests.sandbox.running import unique
 from tests.service_process import wait_for_end
 from tests.two_workspaces import ADA, ADMIN, ALICE, BOB, DECLARED_TABLE, PARTNER, VIEWER, TwoWorkspaces, problem
@@ -68,10 +69,8 @@ class Told:
         self.calm = [one for one in reconcile(world, "dev", "prod") if behind.is_ours(one)]
         self.calls = behind.count_calls(began)
         behind.change_everything()
-        self.found = [one for one in reconcile(world, "dev", "prod") if behind.is_ours(one)]
-        self.again = [one for one in reconcile(world, "dev", deep=True) if behind.is_ours(one)]
-        deep = [*self.again, *(one for one in reconcile(world, "prod", deep=True) if behind.is_ours(one))]
-        self.found += [one for one in deep if one["kind"] in DEEP]
+        self.found = [one for one in reconcile(world, "dev", "prod", deep=True) if behind.is_ours(one)]
+        self.again = [one for one in reconcile(world, "dev") if behind.is_ours(one)]
         self.silent = self._ask_in_vain()
         self.still_open = world.alice.get("/v1/drifts", params={"workspace": "prod", "state": "OPEN"}).json()["items"]
         # What is published or accepted again needs the share and its recipients first.
@@ -172,6 +171,17 @@ def test_nothing_else_was_found_and_nothing_is_left(told: Told) -> None:
     assert told.left == []
 
 
+def test_what_an_acceptance_had_passes_to_the_one_that_a_remedy_made(told: Told) -> None:
+    world, old = told.behind.world, told.behind.acceptances["kept"]
+
+    ended = world.alice.get(f"/v1/acceptances/{old['id']}").json()
+    accepted = world.alice.get("/v1/acceptances", params={"project": "bikes", "state": "ACTIVE", "page_size": 200})
+    (new,) = [one for one in accepted.json()["items"] if one["catalog"] == old["catalog"]]
+
+    assert ended["state"] == "GIVEN_BACK"
+    assert [one["source"] for one in new["copies"]] == [one["source"] for one in old["copies"]]
+
+
 def test_a_cancelled_remedy_stops_what_it_has_begun(told: Told) -> None:
     asked, begun = told.cancelled["remedy"], told.cancelled["begun"]
 
@@ -180,12 +190,12 @@ def test_a_cancelled_remedy_stops_what_it_has_begun(told: Told) -> None:
 
 
 def test_the_same_difference_is_the_same_drift_and_known_since_the_first_time(told: Told) -> None:
-    first = {one["id"]: one for one in told.found if one["object"]["workspace"] == "dev"}
+    """What only reading all bytes finds is not found again without that, and stays open."""
+    in_dev = {one["id"]: one for one in told.found if one["object"]["workspace"] == "dev"}
+    first = {drift_id: one for drift_id, one in in_dev.items() if one["kind"] not in DEEP}
 
     assert {one["id"] for one in told.again} == set(first)
     for one in told.again:
-        if one["kind"] in DEEP:
-            continue
         assert one["known_since"] == first[one["id"]]["known_since"]
         assert one["reconciliation_id"] != first[one["id"]]["reconciliation_id"]
 
@@ -298,3 +308,24 @@ def test_a_promise_that_was_accepted_as_broken_says_why(told: Told) -> None:
     for one in (operation, told.ended[drift["id"]]["id"]):
         events = world.alice.get("/v1/audit-events", params={"operation_id": one, "page_size": 200}).json()["items"]
         assert drift["id"] in [event["resource"] for event in events]
+
+
+def test_what_somebody_made_in_the_place_of_a_copy_is_no_copy(told: Told, looking: Look) -> None:
+    world, owned = told.behind.world, told.behind.owned
+    (kept,) = [one for one in promised("bikes", "prod").acceptances if one.share == told.behind.share("kept")]
+    numbers = {copy["owned"]["version"] for copy in kept.outcome["copies"]}
+    told.behind.prod.registered_models.delete(owned)
+    for path in ("registered-models", *["model-versions"] * max(numbers)):
+        body = {"name": owned, **({"source": "dbfs:/x"} if path == "model-versions" else {})}
+        world.sandbox.call("prod", "POST", f"{REGISTRY}/{path}/create", json=body).raise_for_status()
+    world.sandbox.grant("prod", "FUNCTION", owned, world.grants["PROD_CONTROL_ID"], "EXECUTE")
+
+    look = replace(looking, workspace="prod", promises=promised("bikes", "prod"), _answers={})
+    found = [one for one in KINDS["copy-gone"].find(look) if owned in one.object_name]
+
+    assert {one.object_name for one in found} == {f"{owned} version {number}" for number in numbers}
+    admin = told.behind.prod.current_user.me().user_name
+    # It cannot be copied over what is somebody else's.
+    assert {(one.found, one.remedies) for one in found} == {
+        (f"{admin} made what has its number now.", frozenset({"accept"}))
+    }

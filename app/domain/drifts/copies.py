@@ -233,7 +233,7 @@ def _find_later(look: Look) -> Iterator[Finding]:
     whole = [one for one in look.promises.publications if one.is_whole_model]
     for (share, model), one in {(one.share, one.published_model): one for one in whole}.items():
         same = [other for other in whole if (other.share, other.published_model) == (share, model)]
-        vouched = {version for other in same for version in other.outcome["versions"]}
+        vouched = {version for other in same for version in other.versions}
         for version in [] if is_hidden(look, model) else list_versions(look, model):
             if version.version not in vouched:
                 yield Finding(

@@ -15,6 +15,7 @@ from app.store import records as store
 from app.store.acceptances import Acceptance
 from app.store.drifts import Drift
 
+GONE = "There is no such version."
 _AGAIN = Remedy(
     "Accept the share again with copies: what is missing is copied and proved anew, what is sound is kept. "
     "The acceptance that lost its copy ends as GIVEN_BACK, and the new one takes over all else that it had.",
@@ -45,8 +46,16 @@ def _forget(drift: Drift, _work: Work) -> PlainChanges:
 def find_gone(look: Look) -> Iterator[Finding]:
     """A copy that the consumer owns was deleted, or something else has its name and number."""
     for one, copy in _iterate(look):
-        if told := _find_loss(look, **copy["owned"]):
+        told = _find_loss(look, **copy["owned"])
+        if told == GONE:
             yield _finding(one, copy, told)
+        elif told is not None:
+            model = copy["owned"]["model"]
+            yield replace(
+                _finding(one, copy, told),
+                remedies=frozenset({ACCEPT}),
+                advice=f"Give it up by the remedy; or have {model} removed, and then put the copy back.",
+            )
 
 
 @drift(
@@ -83,7 +92,7 @@ def _find_loss(look: Look, model: str, version: int) -> str | None:
         return f"The workspace refuses {model} to Causeway: it belongs to somebody else."
     there = {one.version: one.created_by for one in drifting_copies.list_versions(look, model)}
     if version not in there:
-        return "There is no such version."
+        return GONE
     # Numbers are never given twice, unless the model itself is deleted and made again.
     return None if there[version] == look.control else f"{there[version] or 'Somebody'} made what has its number now."
 
