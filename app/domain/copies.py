@@ -163,9 +163,11 @@ def list_promises(workspace: str, published_model: str, version: int) -> list[st
     return [record.id for record in found if is_beside(workspace, record.workspace)]
 
 
-def remove_unpromised(workspace: str, share: str, model: str, shared_as: str, version: int) -> None:
-    """Delete a copy that no active publication rests on, so that what failed is not seen by anybody."""
-    if not list_promises(workspace, model, version):
+def remove_unpromised(
+    workspace: str, share: str, model: str, shared_as: str, version: int, leaving: str | None = None
+) -> None:
+    """Delete a copy that no active publication, beside one that is `leaving`, rests on: nobody is to see it."""
+    if not {*list_promises(workspace, model, version)} - {leaving}:
         models.remove_version(workspace, model, version)
         clear(workspace, share, model, shared_as)
 

@@ -168,7 +168,7 @@ def test_nothing_else_was_found_and_nothing_is_left(told: Told) -> None:
     expected = [told.get(kind, audience)["id"] for kind, audience, _, _ in CASES]
 
     assert sorted(one["id"] for one in told.found) == sorted(expected)
-    assert told.left == []
+    assert [(one["kind"], one["object"]["name"], one["found"]) for one in told.left] == []
 
 
 def test_what_an_acceptance_had_passes_to_the_one_that_a_remedy_made(told: Told) -> None:

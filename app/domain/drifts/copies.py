@@ -69,6 +69,14 @@ def _end_publication(drift: Drift, _work: Work) -> PlainChanges:
     return [(Publication.kind, one.id, {"state": WITHDRAWN}, ended_by(drift))]
 
 
+def _replace_publication(drift: Drift, work: Work) -> PlainChanges:
+    """As `_end_publication`, and the copy with other bytes is deleted: a sound one was made in its place."""
+    one = store.get(Publication, str(drift.record_id))
+    names = (one.workspace, one.share, one.published_model, one.outcome["shared_as"])
+    copies.remove_unpromised(*names, one.published_version or 0, leaving=one.id)
+    return _end_publication(drift, work)
+
+
 def _delete_version(drift: Drift, _work: Work) -> None:
     copies.remove_unpromised(drift.workspace, **drift.target)
 
@@ -159,7 +167,7 @@ def find_unvetted(look: Look) -> Iterator[Finding]:
         "Publish the same version again: the copy with other bytes is deleted, and a sound one is made and proved. "
         "The publication that lost its copy ends as WITHDRAWN.",
         "publish",
-        _end_publication,
+        _replace_publication,
         _publish_again,
     ),
     accept=Remedy(
