@@ -10,6 +10,7 @@ from app.domain.drifts import endpoints as endpoints
 from app.domain.drifts import owned_copies as owned_copies
 from app.domain.drifts import readers as readers
 from app.domain.drifts import shares as shares
+from app.domain.drifts import writers as writers
 from app.domain.drifts.kinds import ACCEPT as ACCEPT
 from app.domain.drifts.kinds import KINDS as KINDS
 from app.domain.drifts.kinds import PUT_BACK as PUT_BACK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.domain import contents, copies, publication_requests, publications, shareable_catalogs
+from app.domain import contents, copies, publication_requests, publications
 from app.domain.access import Caller
 from app.domain.drifts.kinds import (
     ACCEPT,
@@ -26,10 +26,19 @@ from app.errors import CatalogNotFound, ModelNotFound, WorkspaceRefused
 from app.store import records as store
 from app.store.drifts import Drift
 from app.store.publications import Publication
-from app.workspaces import catalogs, grants, models
+from app.workspaces import catalogs, models
 from app.workspaces.models import ModelVersion
 
 WITHDRAWN = "WITHDRAWN"
+
+
+def list_schemas(look: Look) -> list[str]:
+    """Where the project's vetted copies lie: a schema for each audience for which something was ever published."""
+    catalog = look.shareable_catalog
+    if catalog is None:
+        return []
+    there = look.ask(_read_schemas, look.workspace, catalog)
+    return [f"{catalog}.{share}" for share in sorted(look.share_names) if share in there]
 
 
 def list_versions(look: Look, model: str) -> list[ModelVersion]:
@@ -79,13 +88,6 @@ def _replace_publication(drift: Drift, work: Work) -> PlainChanges:
 
 def _delete_version(drift: Drift, _work: Work) -> None:
     copies.remove_unpromised(drift.workspace, **drift.target)
-
-
-def _revoke(drift: Drift, _work: Work) -> None:
-    target = drift.target
-    held_by = (target["principal"], target["rights"])
-    grants.remove_privileges(drift.workspace, "catalog", target["catalog"], *held_by)
-    grants.remove_privileges(drift.workspace, "schema", target["schema"], *held_by)
 
 
 @drift(
@@ -142,7 +144,7 @@ def find_unvetted(look: Look) -> Iterator[Finding]:
     """
     yield from _find_later(look)
     vetted = {(one.published_model, one.published_version) for one in look.promises.publications}
-    for schema in _list_schemas(look):
+    for schema in list_schemas(look):
         for model in _list_models(look, schema):
             for version in [] if is_hidden(look, model) else list_versions(look, model):
                 place = (model, version.version)
@@ -198,7 +200,7 @@ def find_changed(look: Look) -> Iterator[Finding]:
 @drift("model-hidden", HIGH, "model")
 def find_hidden(look: Look) -> Iterator[Finding]:
     """Causeway may not read a model among its own vetted copies: nobody knows what its readers are shown."""
-    for schema in _list_schemas(look):
+    for schema in list_schemas(look):
         promised = {
             one.published_model for one in look.promises.publications if one.published_model.startswith(f"{schema}.")
         }
@@ -210,30 +212,6 @@ def find_hidden(look: Look) -> Iterator[Finding]:
                     found="The workspace refuses it to Causeway: it belongs to somebody else.",
                     advice=f"Have model {model} given to {look.control}.",
                 )
-
-
-@drift(
-    "writer-unknown",
-    HIGH,
-    "grant",
-    put_back=Remedy("Revoke these rights on the schema of vetted copies and on its catalog.", JUDGE, _revoke),
-)
-def find_writers(look: Look) -> Iterator[Finding]:
-    """Somebody beside Causeway could make versions where only vetted copies may lie."""
-    for schema in _list_schemas(look):
-        writers = look.ask(shareable_catalogs.list_other_writers, look.workspace, schema, control=look.control)
-        for one in writers:
-            owns = one.rights == [shareable_catalogs.OWNER]
-            share, rights = schema.rpartition(".")[2], {"principal": one.principal, "rights": one.rights}
-            yield Finding(
-                object_name=schema,
-                detail=f"{one.principal} {one.place}",
-                wanted=f"Nobody but {look.control} may write in {schema}.",
-                found=f"{one.principal} {'owns' if owns else 'holds ' + ', '.join(one.rights) + ' on'} {one.place}.",
-                remedies=frozenset() if owns else None,
-                target={"share": share, "catalog": look.shareable_catalog, "schema": schema, **rights},
-                advice=f"Have {one.place} given to {look.control}." if owns else "Apply the remedy.",
-            )
 
 
 def _find_later(look: Look) -> Iterator[Finding]:
@@ -272,15 +250,6 @@ def _tell(one: Publication) -> dict[str, Any]:
 def _name_copy(look: Look, model: str, version: int) -> dict[str, Any]:
     _, share, last = model.split(".")
     return {"share": share, "model": model, "shared_as": f"{look.project}.{last}", "version": version}
-
-
-def _list_schemas(look: Look) -> list[str]:
-    """Where the project's vetted copies lie: a schema for each audience for which something was ever published."""
-    catalog = look.shareable_catalog
-    if catalog is None:
-        return []
-    there = look.ask(_read_schemas, look.workspace, catalog)
-    return [f"{catalog}.{share}" for share in sorted(look.share_names) if share in there]
 
 
 def _list_models(look: Look, schema: str) -> list[str]:
