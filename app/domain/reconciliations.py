@@ -19,7 +19,7 @@ from app.domain.drifts.kinds import make_id
 from app.domain.drifts.looks import list_moved
 from app.domain.operations import Key, Operation, start
 from app.domain.workflows import Outcome, Work, register
-from app.errors import Problem, WorkspaceNotFound
+from app.errors import Problem, VerificationFailed, WorkspaceNotFound
 from app.store import drifts as store
 from app.store.drifts import Drift
 from app.store.reconciliations import Reconciliation as Reconciliation
@@ -29,8 +29,10 @@ ACTION = "reconcile"
 # Whose the scheduled ones are: no person and no service account can have this name.
 CAUSEWAY = Caller("causeway")
 KNOWN, PARTIAL, UNKNOWN = "KNOWN", "PARTIAL", "UNKNOWN"
+# What is found by reading all bytes alone.
+BYTES = [kind.code for kind in KINDS.values() if kind.needs_bytes]
 Digests = list[dict[str, Any]]
-"""`{model, version, digest}`; the digest is None where there is no such version."""
+"""`{model, version, digest}`; the digest is None where there is no such version, or where `unread` says why."""
 log = structlog.get_logger(__name__)
 
 
@@ -82,11 +84,13 @@ async def reconcile(work: Work) -> Outcome:
         try:
             part = await durable.step(f"compare {workspace}", compare, work, workspace, digests)
         except Problem as problem:
-            parts.append({"workspace": workspace, "state": UNKNOWN, "problem": problem.as_dict(), "new": 0})
+            told = {"problem": problem.as_dict(), "kinds_missed": sorted(KINDS), "new": 0}
+            parts.append({"workspace": workspace, "state": UNKNOWN, **told})
             continue
         found |= part["found"]
-        state = KNOWN if unread is None else PARTIAL
-        parts.append({"workspace": workspace, "state": state, "problem": unread, "new": part["new"]})
+        missed = {**dict.fromkeys(BYTES, unread), **part["missed"]} if unread else part["missed"]
+        told = {"problem": next(iter(missed.values()), None), "kinds_missed": sorted(missed), "new": part["new"]}
+        parts.append({"workspace": workspace, "state": PARTIAL if missed else KNOWN, **told})
     counts = dict(Counter(found.values()))
     return Outcome({"state": "SUCCEEDED", "outcome": {"parts": parts, "counts": counts, "drifts": sorted(found)}})
 
@@ -97,6 +101,7 @@ def compare(work: Work, workspace: str, digests: Digests | None) -> dict[str, An
     Whether the workspace answers at all is asked first: refused as a whole, it would look as if everything were gone.
     Records are read before and after the look, and what changed meanwhile, or is being changed, is no drift. Nothing
     here waits for a share to be seen elsewhere: each promise is looked for where it is kept, which is seen at once.
+    What keeps one kind from being looked for keeps no other from it: it is `missed`, a problem by kind.
     """
     looked_at = datetime.now(UTC)
     before = promised(work.project, workspace)
@@ -106,16 +111,43 @@ def compare(work: Work, workspace: str, digests: Digests | None) -> dict[str, An
     is_used = look.may_publish or not before.is_empty
     if is_used:
         look.ask(identities.get_self, workspace)
-    found = [(kind, finding) for kind in kinds if is_used or kind.asks_nobody for finding in kind.find(look)]
+    found, missed = look_for([kind for kind in kinds if is_used or kind.asks_nobody], look)
     moved = list_moved(before, promised(work.project, workspace))
     rows = [_row(work, workspace, looked_at, *one) for one in found if not moved & one[1].marks]
     undecided = {make_id(work.project, workspace, kind.code, one) for kind, one in found if moved & one.marks}
     # Bytes that were not read may still be others than were published.
     is_whole = digests is not None and all(one["digest"] for one in digests)
-    codes = {kind.code for kind in kinds if is_whole or not kind.needs_bytes}
+    if unread := [one for one in digests or [] if one.get("unread")]:
+        missed |= dict.fromkeys(BYTES, VerificationFailed(message=_tell_unread(unread), reason="unreadable").as_dict())
+    codes = {kind.code for kind in kinds if is_whole or not kind.needs_bytes} - missed.keys()
     looked = store.Looked(work.project, workspace, looked_at, codes, undecided)
     new = store.replace(looked, rows, [_event(work, row) for row in rows])
-    return {"found": {row.id: row.severity for row in rows}, "new": new}
+    return {"found": {row.id: row.severity for row in rows}, "new": new, "missed": missed}
+
+
+def look_for(kinds: list[Kind], look: Look) -> tuple[list[tuple[Kind, Finding]], dict[str, Any]]:
+    """All that is found, and by kind the problem that kept something from being found.
+
+    What may pass is raised as long as the step is tried again.
+    """
+    found, missed = list[tuple[Kind, Finding]](), dict[str, Any]()
+    for kind in kinds:
+        before = len(look.missed)
+        try:
+            for one in kind.find(look):
+                found.append((kind, one))
+        except Problem as problem:
+            look.missed.append(problem)
+        for cause in look.missed[before:]:
+            if cause.retryable and not durable.is_last_try():
+                raise cause
+            missed[kind.code] = cause.as_dict()
+    return found, missed
+
+
+def _tell_unread(unread: Digests) -> str:
+    named = [f"{one['model']} version {one['version']} ({one['unread']})" for one in unread]
+    return f"The bytes of {', '.join(named)} could not be read."
 
 
 async def _read_bytes(work: Work, workspace: str) -> tuple[Digests | None, dict[str, Any] | None]:

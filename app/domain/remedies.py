@@ -203,6 +203,8 @@ def _look(drift: Drift) -> tuple[Finding | None, frozenset[str]]:
     look = Look(drift.project, drift.workspace, narrow(before, drift), digests, drift.target.get("share"))
     place = (drift.project, drift.workspace, kind.code)
     found = next((one for one in kind.find(look) if make_id(*place, one) == drift.id), None)
+    if found is None and look.missed:
+        raise look.missed[0]
     return found, list_moved(before, promised(drift.project, drift.workspace))
 
 

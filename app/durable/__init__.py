@@ -20,6 +20,7 @@ from app.durable.engine import shutdown as shutdown
 from app.durable.engine import take_over as take_over
 from app.durable.steps import Told as Told
 from app.durable.steps import Waiting as Waiting
+from app.durable.steps import is_last_try as is_last_try
 from app.durable.steps import is_new as is_new
 from app.durable.steps import listen as listen
 from app.durable.steps import step as step

@@ -127,6 +127,11 @@ async def step(
     return _value(await DBOS.run_step_async({"name": name, **TRIED_AGAIN}, attempt))
 
 
+def is_last_try() -> bool:
+    """Asked by the function of a step: whether a retryable problem would end the step now."""
+    return _current_try() >= TRIES
+
+
 async def wait(
     name: str,
     poll: Callable[..., Any],

@@ -44,13 +44,15 @@ class ReconciledWorkspace(Answer):
 
     workspace: str
     state: str = Field(examples=["KNOWN"])
-    """`KNOWN`; `UNKNOWN`: it did not answer, and what was known of it still stands; `PARTIAL`: its bytes were not read.
+    """`KNOWN`; `UNKNOWN`: it did not answer, and what was known of it still stands; `PARTIAL`: so with some kinds.
 
     Others may come."""
+    kinds_missed: list[str]
+    """The kinds of drift that could not be looked for, or not everywhere; what was known of them still stands."""
     new: int
     """How much drift was found there that was not known before."""
     problem: dict[str, JsonValue] | None
-    """What kept it from being known; null for one that is known."""
+    """What kept it from being known, the first of several; null for one that is known."""
 
 
 class DriftCounts(Answer):
@@ -130,5 +132,6 @@ def get_reconciliation(reconciliation_id: str, caller: CurrentCaller) -> Reconci
 def _tell(record: Reconciliation) -> dict[str, object]:
     counts = record.outcome.get("counts", {})
     by_severity = {name: counts.get(name.upper(), 0) for name in ("critical", "high", "medium", "low")}
-    told = {"workspaces": record.outcome.get("parts", []), "counts": {**by_severity, "total": sum(counts.values())}}
+    parts = [{"kinds_missed": [], **part} for part in record.outcome.get("parts", [])]
+    told = {"workspaces": parts, "counts": {**by_severity, "total": sum(counts.values())}}
     return {**record.model_dump(), **told}

@@ -21,7 +21,7 @@ AUDIENCE = "overtaken"
 
 
 @pytest.fixture
-def declared(as_the_service: TwoWorkspaces) -> Iterator[dict[str, Any]]:
+def declared(as_the_service: TwoWorkspaces, faults: TwoWorkspaces) -> Iterator[dict[str, Any]]:
     """The configuration, to be changed and given to `declare`; this process has it and the store, too."""
     connection.connect(as_the_service.service.database_url)
     yield deepcopy(as_the_service.make_configuration())
@@ -43,6 +43,19 @@ def make_work(drift: dict[str, Any], name: str, operation_id: str = "op_x") -> W
     return Work(operation_id, "bikes", "person:alice@example.test", drift["id"], request)
 
 
+def look_with_faults(world: TwoWorkspaces, unread: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a look at every byte in dev finds, where one copy cannot be read and nobody may be asked for secrets."""
+    files = f"/api/2.0/fs/files/Models/{unread['model'].replace('.', '/')}/{unread['version']}/model.bin"
+    world.fault(kind="refuse", status=403, error_code="PERMISSION_DENIED", method="GET", path=files)
+    world.fault(kind="refuse", status=404, error_code="ENDPOINT_NOT_FOUND", path="*/credentials/secrets")
+    record = world.record(world.post("reconciliations", {"project": "bikes", "workspace": "dev", "deep": True}))
+    (part,) = record["workspaces"]
+    missed = ["copy-changed", "credential-ends", "digest-changed"]
+    assert (part["state"], part["kinds_missed"]) == ("PARTIAL", missed)
+    drifts: list[dict[str, Any]] = record["drifts"]
+    return drifts
+
+
 def test_what_was_overtaken_is_not_put_back_and_what_is_whole_again_is_not_given_up(
     as_the_service: TwoWorkspaces, declared: dict[str, Any]
 ) -> None:
@@ -50,13 +63,14 @@ def test_what_was_overtaken_is_not_put_back_and_what_is_whole_again_is_not_given
     share, dev, prod = f"causeway_bikes_{AUDIENCE}", world.sandbox.client("dev"), world.sandbox.client("prod")
     declare(world, declared, dropped)
     published = world.record(world.publish(model, world.version(model), audience=AUDIENCE))
+    unread = world.record(world.publish(model, world.version(model), audience=AUDIENCE))["published"]
     accepted = world.record(world.accept(audience=AUDIENCE))
     lost = next(one["name"] for one in published["recipients"] if one["sharing_identifier"] == dropped)
     dev.shares.update_permissions(share, changes=[PermissionsChange(principal=lost, remove=["SELECT"])])
     dev.model_versions.delete(published["published"]["model"], published["published"]["version"])
     prod.catalogs.delete(accepted["catalog"], force=True)
     provider = next(prod.providers.list(data_provider_global_metastore_id=world.identifier("dev"))).name
-    found = reconcile(world, "dev", "prod")
+    found = [*look_with_faults(world, unread), *reconcile(world, "prod")]
     reader, version, catalog = (
         of(found, kind, told)
         for kind, told in (("reader-lost", lost), ("version-gone", share), ("catalog-gone", accepted["catalog"]))
@@ -75,7 +89,6 @@ def test_what_was_overtaken_is_not_put_back_and_what_is_whole_again_is_not_given
     with pytest.raises(RecordNotActive):
         remedies.begin_slow_work(make_work(version, "put-back", withdrawn["id"]))
     assert readers(world, AUDIENCE) == ["causeway_prod"]
-    assert [one["state"] for one in world.alice.get("/v1/publications", params={"model": model}).json()["items"]] == [
-        "WITHDRAWN"
-    ]
+    publications = world.alice.get("/v1/publications", params={"model": model}).json()["items"]
+    assert [one["state"] for one in publications] == ["ACTIVE", "WITHDRAWN"]
     assert world.alice.get(f"/v1/acceptances/{accepted['id']}").json()["state"] == "ACTIVE"

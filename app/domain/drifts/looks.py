@@ -115,6 +115,8 @@ class Look:
     """What a job read of what is `held`, where it was asked to."""
     share: str | None = None
     """The one share to look at, where it is not all of them."""
+    missed: list[Problem] = field(default_factory=list)
+    """What kept a finder from a part of what it was to look at; it went on with the rest."""
     _answers: dict[Any, Any] = field(default_factory=dict)
 
     def ask(self, function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from app.domain import audiences, standings
 from app.domain.drifts.looks import Look
+from app.errors import Problem
 from app.workspaces import metastores, recipients
+from app.workspaces.shares import Share
 
 
 def list_known(look: Look) -> dict[str, str]:
@@ -31,3 +35,14 @@ def list_declared(look: Look, share: str) -> dict[str, list[str]]:
     told = [one for record in look.promises.publications for one in record.recipients]
     known = {place: str(one["sharing_identifier"]) for one in told for place in one.get("workspaces", [])}
     return audiences.list_declared(look.project, look.share_names.get(share), known)
+
+
+def iterate_declared(look: Look, found: Iterable[Share]) -> Iterator[tuple[Share, dict[str, list[str]]]]:
+    """Each of the shares with those whom its audience declares; one for which nobody can tell that is missed."""
+    for share in found:
+        try:
+            declared = list_declared(look, share.name)
+        except Problem as problem:
+            look.missed.append(problem)
+        else:
+            yield share, declared

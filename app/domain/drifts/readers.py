@@ -118,13 +118,13 @@ def find_dropped(look: Look) -> Iterator[Finding]:
 @drift("reader-pending", LOW, "recipient")
 def find_pending(look: Look) -> Iterator[Finding]:
     """The configuration declares it, and nobody has let it in yet: that is an audience change's to do, on record."""
-    for share in _list_settled(look):
+    for share, declared in members.iterate_declared(look, _list_settled(look)):
         let_in, readers, known = (
             members.list_let_in(look, share.name),
             _list_readers(look, share),
             members.list_known(look),
         )
-        for identifier, places in members.list_declared(look, share.name).items():
+        for identifier, places in declared.items():
             if identifier not in let_in and known.get(identifier) not in readers:
                 name = places[0] if places else identifier
                 yield Finding(
@@ -155,18 +155,18 @@ def _list_settled(look: Look) -> list[Share]:
 
 def _iterate_let_in(look: Look) -> Iterator[tuple[Share, str, list[str]]]:
     """Who is to read each share: declared, and let in before."""
-    for share in _list_settled(look):
+    for share, declared in members.iterate_declared(look, _list_settled(look)):
         let_in = members.list_let_in(look, share.name)
-        for identifier, places in members.list_declared(look, share.name).items():
+        for identifier, places in declared.items():
             if identifier in let_in:
                 yield share, identifier, places
 
 
 def _iterate_undeclared(look: Look) -> Iterator[tuple[Share, str, str | None]]:
     """Who reads each share without being declared, with its sharing identifier where it can be seen."""
-    for share, _ in drifting_shares.iterate_own(look):
+    own = [share for share, _ in drifting_shares.iterate_own(look)]
+    for share, declared in members.iterate_declared(look, own):
         known = {name: identifier for identifier, name in members.list_known(look).items()}
-        declared = members.list_declared(look, share.name)
         for reader in _list_readers(look, share):
             if known.get(reader) not in declared:
                 yield share, reader, known.get(reader)

@@ -11,7 +11,7 @@ from app.domain.drifts import members
 from app.domain.drifts.kinds import CRITICAL, HIGH, JUDGE, MEDIUM, Finding, Remedy, drift
 from app.domain.drifts.looks import Look
 from app.domain.workflows import Work
-from app.errors import WorkspaceRefused
+from app.errors import Problem, WorkspaceRefused
 from app.store import records as store
 from app.store.drifts import Drift
 from app.store.publications import Publication
@@ -96,7 +96,11 @@ def find_gone(look: Look) -> Iterator[Finding]:
             continue
         one = publications[0]
         known, let_in = members.list_known(look), members.list_let_in(look, name)
-        readers = [known[one] for one in members.list_declared(look, name) if one in let_in and one in known]
+        try:
+            readers = [known[one] for one in members.list_declared(look, name) if one in let_in and one in known]
+        except Problem as problem:
+            look.missed.append(problem)
+            continue
         yield Finding(
             object_name=name,
             wanted=f"A share with {len({record.published_model for record in publications})} model(s).",
