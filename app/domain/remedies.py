@@ -225,13 +225,14 @@ def _agreed(work: Work, drift: Drift, found: Finding) -> Drift:
 
 
 def _checked(drift: Drift, name: str, found: Finding, told: tuple[str, str | None]) -> Drift:
-    """The drift as it is found now, where it has the remedy; only what was `told` is taken for the new promise."""
+    """The drift as it is now, where it has the remedy; only what was `told` is taken for the new promise."""
     if found.remedies is not None and name not in found.remedies:
         raise _not_offered(drift, name)
     record_kind, record_id = found.record or (None, None)
     if name == ACCEPT and told != (found.found, record_id):
         raise DriftChanged(drift=drift.id, found=found.found.rstrip("."))
-    now = {"found": found.found, "target": found.target, "record_kind": record_kind, "record_id": record_id}
+    # How it was told stays: a plan that somebody agreed to is not stale for a number in it that matters to no remedy.
+    now = {"target": found.target, "record_kind": record_kind, "record_id": record_id}
     for column, value in now.items():
         setattr(drift, column, value)
     return drift
