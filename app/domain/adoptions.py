@@ -13,6 +13,8 @@ from app.store import records as store
 from app.store.adoptions import Adoption as Adoption
 from app.store.pages import Page
 from app.workspaces import recipients, shares
+from app.workspaces.recipients import Recipient
+from app.workspaces.shares import Share
 
 SHARE = "share"
 RECIPIENT = "recipient"
@@ -36,9 +38,9 @@ def adopt(caller: Caller, adopting: Adopting) -> Adoption:
     `ShareNotFound` or `UpstreamNotFound` when there is none that Causeway can see.
     """
     look = _look_at_share if adopting.kind == SHARE else _look_at_recipient
-    look(caller, adopting)
+    found = look(caller, adopting)
     adoption = Adoption(
-        id=ownership.adoption_id(adopting.workspace, adopting.kind, adopting.name),
+        id=ownership.adoption_id(adopting.workspace, adopting.kind, adopting.name, found.created_at),
         project=adopting.project,
         workspace=adopting.workspace,
         object_kind=adopting.kind,
@@ -66,12 +68,12 @@ def list_page(caller: Caller, equal: dict[str, Any], after: str | None, size: in
     return store.list_page(Adoption, set(list_projects(caller)), equal, after, size)
 
 
-def _look_at_share(caller: Caller, adopting: Adopting) -> None:
+def _look_at_share(caller: Caller, adopting: Adopting) -> Share | Recipient:
     check(caller, "adopt", adopting.project, Name(SHARE, adopting.workspace, adopting.name))
-    shares.get_share(adopting.workspace, adopting.name)
+    return shares.get_share(adopting.workspace, adopting.name)
 
 
-def _look_at_recipient(caller: Caller, adopting: Adopting) -> None:
+def _look_at_recipient(caller: Caller, adopting: Adopting) -> Share | Recipient:
     check(caller, "adopt", adopting.project)
     place, name = adopting.workspace, adopting.name
     if place not in list_places(adopting.project):
@@ -87,3 +89,4 @@ def _look_at_recipient(caller: Caller, adopting: Adopting) -> None:
         raise NotInProject(project=adopting.project, kind=RECIPIENT, name=name, workspace=place)
     if found is None:
         raise UpstreamNotFound(workspace=place, kind=RECIPIENT, name=name)
+    return found

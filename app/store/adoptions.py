@@ -8,7 +8,8 @@ from app.store.records import Kept
 class Adoption(Kept, table=True):
     """One object that counts as Causeway's own since; `object_kind` is share or recipient, `name` in lower case.
 
-    Its id is made of workspace, kind and name: the same object is adopted once.
+    Its id is made of workspace, kind, name and when the object was made: the same object is adopted once, and another
+    one of its name is not.
     """
 
     __tablename__ = "adoptions"

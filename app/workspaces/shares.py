@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +64,13 @@ class Share:
     updated_at: datetime | None
 
 
+IsAdopted = Callable[[Share], bool]
+
+
+def _nobody_has(_share: Share) -> bool:
+    return False
+
+
 def list_shares(workspace: str, *, page_size: int = 0, page_token: str | None = None) -> Page[Share]:
     """A page of the shares that Causeway may see, without their objects; 0 leaves the page's size to the platform."""
     with connected(workspace, "listing shares") as client:
@@ -90,19 +98,19 @@ def find_share(workspace: str, share: str) -> Share | None:
         return None
 
 
-def find_own_share(workspace: str, share: str, *, is_adopted: bool = False) -> Share | None:
+def find_own_share(workspace: str, share: str, *, is_adopted: IsAdopted = _nobody_has) -> Share | None:
     """The share with its objects when Causeway made it; None when there is none, or none that Causeway may see.
 
-    Raises `ShareNameTaken` when somebody else made the one of this name, unless it `is_adopted`.
+    Raises `ShareNameTaken` when somebody else made the one of this name, unless that one `is_adopted`.
     """
     found = _find_visible(workspace, share)
     return found and _checked(workspace, found, is_adopted)
 
 
-def ensure_share(workspace: str, share: str, *, comment: str, is_adopted: bool = False) -> Share:
+def ensure_share(workspace: str, share: str, *, comment: str, is_adopted: IsAdopted = _nobody_has) -> Share:
     """The share, made if there is none.
 
-    Raises `ShareNameTaken` when somebody else made the one of this name, unless it `is_adopted`.
+    Raises `ShareNameTaken` when somebody else made the one of this name, unless that one `is_adopted`.
     """
     action = f"creating share {share}"
     taken = False
@@ -221,8 +229,8 @@ def _find_visible(workspace: str, share: str) -> Share | None:
         return None
 
 
-def _checked(workspace: str, found: Share, is_adopted: bool) -> Share:
-    if not is_adopted and not identities.is_own(workspace, found.created_by, found.owner):
+def _checked(workspace: str, found: Share, is_adopted: IsAdopted) -> Share:
+    if not is_adopted(found) and not identities.is_own(workspace, found.created_by, found.owner):
         made_by = found.created_by or found.owner or "somebody else"
         raise ShareNameTaken(workspace=workspace, share=found.name, made_by=made_by)
     return found

@@ -153,6 +153,13 @@ def test_a_share_that_somebody_else_made_is_used_once_an_admin_adopts_it(world: 
     problem(admin.post("/v1/adoptions", json={**adoption, "name": "causeway_trains_azure"}), 403, "not-in-project")
     problem(admin.post("/v1/adoptions", json={**adoption, "project": "trains"}), 403, "not-in-project")
     assert ("adopted", adopted.json()["id"]) in told(world)
+    # Another one of the name is nobody's but its maker's.
+    dev = world.sandbox.client("dev")
+    dev.shares.update(share, owner=dev.current_user.me().user_name)
+    dev.shares.delete(share)
+    dev.shares.create(share)
+    dev.shares.update(share, owner=world.grants["DEV_CONTROL_ID"])
+    problem(world.publish(model, 1, audience="spare_18"), 409, "share-name-taken")
 
 
 def test_who_joins_an_audience_sees_nothing_before_the_change_that_says_what_it_gains(

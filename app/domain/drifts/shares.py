@@ -46,7 +46,7 @@ def iterate_own(look: Look) -> Iterator[tuple[Share, list[Publication]]]:
 def is_own(look: Look, share: Share) -> bool:
     """Whether Causeway made it, or an admin adopted it."""
     own = identities.is_own(look.workspace, share.created_by, share.owner)
-    return own or look.ask(ownership.is_adopted, look.workspace, "share", share.name)
+    return own or look.ask(ownership.is_adopted, look.workspace, "share", share.name, share.created_at)
 
 
 def is_person(identity: str | None) -> bool:
