@@ -155,12 +155,14 @@ def _hold_to_plan(publishing: Publishing, publication_id: str) -> list[Member]:
     """
     place = (publishing.project, publishing.workspace, publishing.audience)
     standings.refuse_second(*place, publication_id)
-    members, let_in = _list_planned(publishing), standings.list_let_in(*place)
+    # In this order: who is let in by what is shown is told at once with it.
+    is_shown, let_in = standings.is_shown(*place), standings.list_let_in(*place)
+    members = _list_planned(publishing)
     standing = stand(publishing, shares.get_share(publishing.workspace, publishing.share), members)
     joining = [member for member in members if member.sharing_identifier not in let_in]
     if publishing.is_first and joining:
         standings.refuse_under_way(*place, {member.sharing_identifier for member in joining}, publication_id)
-        if standings.is_shown(*place):
+        if is_shown:
             standings.refuse_pending(replace(standing, pending=joining), publishing.published_model)
     return members
 
