@@ -55,7 +55,7 @@ def begin(caller: Caller, key: Key, drift_id: str, name: str, plan_digest: str |
     drift, remedy = _find(caller, drift_id, name)
     require(_plan(drift, remedy), plan_digest)
     request = {"remedy": name, "found": drift.found, "record": drift.record_id}
-    lock = (remedy.lock(drift) if remedy.lock else None) or f"drifts/{drift.id}"
+    lock = _find_lock(drift, remedy) or f"drifts/{drift.id}"
     work = (heal, key, caller, drift.project, request, drift, lock)
     return start(*work, workspaces=[drift.workspace], is_new=False, on_conflict=QUEUE)
 
@@ -211,9 +211,13 @@ def _look(drift: Drift) -> tuple[Finding | None, frozenset[str]]:
 def _look_in_turn(drift: Drift, remedy: Remedy) -> Finding | None:
     """As `_look`; without a lock it raises the retryable `WorkspaceConflict` while an operation changes it."""
     found, moved = _look(drift)
-    if found is not None and remedy.lock is None and moved & found.marks:
+    if found is not None and _find_lock(drift, remedy) is None and moved & found.marks:
         raise _conflict(drift)
     return found
+
+
+def _find_lock(drift: Drift, remedy: Remedy) -> str | None:
+    return remedy.lock(drift) if remedy.lock is not None else None
 
 
 def _conflict(drift: Drift) -> WorkspaceConflict:

@@ -11,8 +11,14 @@ import yaml
 from sqlmodel import select
 
 from app import configuration, durable
-from app.domain import reconciliations
+from app.domain import reconciliations, remedies
+from app.domain.drifts import KINDS as KINDS_OF_DRIFT
+from app.domain.drifts import PUT_BACK, Finding, Kind, Remedy
+from app.domain.drifts.kinds import make_id
+from app.domain.workflows import Work
+from app.errors import WorkspaceConflict
 from app.store import drifts
+from app.store.audience_changes import AudienceChange
 from app.store.audit_events import AuditEvent
 from app.store.database import transaction
 from app.store.drifts import Drift, Looked
@@ -99,6 +105,39 @@ def test_looks_at_once_find_the_same_difference_once() -> None:
         list(pool.map(lambda number: look(AT + timedelta(seconds=number), make("a", AT)), range(8)))
 
     assert list(rows()) == ["drf_a"]
+
+
+@pytest.mark.parametrize("lock", [None, "dev/audiences/s"])
+@pytest.mark.usefixtures("database")
+def test_a_remedy_waits_for_what_is_changing_the_same_thing_unless_its_lock_keeps_that_out(
+    lock: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    remedy = Remedy("mend it", "publish", lambda drift, _: done.append(drift.id), lock=lambda _: lock)
+    finding = Finding("t", "there", "gone", marks=frozenset({"share s"}))
+    kind = Kind("made-up", "LOW", "table", lambda _: iter([finding]), {PUT_BACK: remedy}, False, False)
+    monkeypatch.setitem(KINDS_OF_DRIFT, kind.code, kind)
+    row = make("t", AT, kind=kind.code)
+    row.id = make_id("bikes", "x", kind.code, finding)
+    known: dict[str, Any] = dict.fromkeys(("operation_id", "created_by", "workspace", "audience"), "x")
+    with transaction() as session:
+        session.add(row)
+        session.add(AudienceChange(**known, project="bikes", id="auc_1", share="s"))
+    work = Work(
+        "op_2",
+        "bikes",
+        "x",
+        make_id("bikes", "x", kind.code, finding),
+        {"remedy": PUT_BACK, "found": "gone", "record": None},
+    )
+
+    if lock is None:
+        with pytest.raises(WorkspaceConflict):
+            remedies.apply(work)
+    else:
+        remedies.apply(work)
+
+    assert done == ([] if lock is None else [work.resource_id])
 
 
 @pytest.fixture
