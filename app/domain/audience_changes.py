@@ -130,6 +130,8 @@ def _hold_to_plan(changing: Changing, principal: str) -> list[Member]:
     members, standing, dropped = look_at_share(*place)
     standings.refuse_unexpected(standing, NEXT)
     joining = [member for member in members if member.sharing_identifier in changing.joining]
+    for member in joining:
+        audiences.check_answers(member)
     standings.refuse_under_way(*place, {member.sharing_identifier for member in joining})
     planned = {str(one["sharing_identifier"]): {name.lower() for name in one["gains"]} for one in changing.gains}
     seen = {name.lower() for name in standing.objects} - set(dropped)

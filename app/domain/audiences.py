@@ -77,10 +77,16 @@ def list_members(project: str, audience: str, provider: str, known: dict[str, st
 def answers(member: Member) -> bool:
     """Whether its workspace says now that it stands on this metastore; a partner's word is the configuration."""
     try:
-        found = member.workspace and metastores.get_sharing_identifier(member.workspace)
+        check_answers(member)
     except UpstreamProblem:
         return False
-    return found in {None, member.sharing_identifier}
+    return True
+
+
+def check_answers(member: Member) -> None:
+    """As `answers`; raises the problem of a workspace that does not: what was known of it lets nobody in."""
+    if member.workspace is not None:
+        metastores.get_sharing_identifier(member.workspace)
 
 
 def check_names(provider: str, members: list[Member]) -> None:

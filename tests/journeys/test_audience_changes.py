@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from app.domain import audience_shares, copies, publication_requests, vetting
+from app.domain import audience_shares, audiences, copies, publication_requests, vetting
 from app.domain.access import Caller
-from app.errors import AudienceChangePending, AudienceMismatch, NotForExternal, WholeModelRefused
+from app.domain.audiences import Member
+from app.errors import AudienceChangePending, AudienceMismatch, NotForExternal, UpstreamProblem, WholeModelRefused
 from app.store import connection
 from tests.journeys.test_audiences import declare, declared, partner, readers
 from tests.journeys.test_contents import held, make_needed
 from tests.journeys.test_policies import approve
 from tests.journeys.test_publishing import let_in, make_recipient
 from tests.journeys.test_travels import tag
-from tests.two_workspaces import ADMIN, ALICE, TwoWorkspaces, failed, problem
+from tests.two_workspaces import ADMIN, ALICE, NOWHERE, TwoWorkspaces, failed, problem
 
 __all__ = ["declared"]
 pytestmark = pytest.mark.xdist_group("sharing")
@@ -197,3 +198,19 @@ def test_an_audience_is_published_from_one_workspace_of_a_metastore(
         assert copies.list_promises("lab", copy["model"], copy["version"]) == [record["id"]]
     finally:
         connection.disconnect()
+
+
+def test_who_joins_says_itself_on_which_metastore_it_stands(
+    as_the_service: TwoWorkspaces, declared: dict[str, Any]
+) -> None:
+    """What was known of a workspace before keeps it from being shut out, and lets nobody in."""
+    world = as_the_service
+    known = Member("prod", ["prod"], world.identifier("prod"), None, same_metastore=False, is_ours=True)
+    assert audiences.answers(known)
+
+    declared["workspaces"]["prod"] |= {"host": NOWHERE}
+    world.service.configure(declared)
+
+    assert not audiences.answers(known)
+    with pytest.raises(UpstreamProblem):
+        audiences.check_answers(known)
