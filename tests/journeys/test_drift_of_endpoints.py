@@ -7,7 +7,7 @@ from databricks.sdk.service.serving import ServingEndpointPermissionLevel as Lev
 from tests.journeys.conftest import Models
 from tests.journeys.drifting import Drift, of, reconcile, remedy
 from tests.journeys.endpoints import live, name, serves
-from tests.two_workspaces import TwoWorkspaces
+from tests.two_workspaces import TwoWorkspaces, problem
 
 pytestmark = pytest.mark.xdist_group("serving")
 # Kind, how the test calls its endpoint, severity, remedy.
@@ -35,9 +35,13 @@ class Told:
         self.calm = self._reconcile()
         self._change_everything()
         self.found = self._reconcile()
-        found = [(self.get(kind, called), way) for kind, called, _, way in CASES if way]
+        found = [(self.get(kind, called), way) for kind, called, _, way in CASES if way and called != "crowded"]
         begun = {drift["id"]: remedy(world, drift, way) for drift, way in found}
+        # Somebody who knows nothing of the drift deploys anew.
+        overtaken = self.get("endpoint-changed", "crowded")
+        begun[overtaken["id"]] = world.post("deployments", models.body(endpoint=self.endpoints["crowded"]))
         self.ended = {drift_id: world.end(one) for drift_id, one in begun.items()}
+        self.late = remedy(world, overtaken, "put-back")
         self.left = self._reconcile()
 
     def get(self, kind: str, called: str) -> Drift:
@@ -103,6 +107,14 @@ def test_an_endpoint_changed_by_hand_is_found_and_its_remedy_heals_it(
     if way is not None:
         assert told.ended[drift["id"]]["state"] == "SUCCEEDED", told.ended[drift["id"]]
     assert drift["id"] not in [one["id"] for one in told.left]
+
+
+def test_what_a_newer_deployment_has_overtaken_is_not_put_back(told: Told) -> None:
+    problem(told.late, 409, "record-not-active")
+    deployments = told.world.alice.get("/v1/deployments", params={"endpoint": told.endpoints["crowded"]}).json()[
+        "items"
+    ]
+    assert [one["state"] for one in deployments] == ["ACTIVE", "SUPERSEDED"]
 
 
 def test_put_back_serves_what_was_deployed_and_accept_records_what_is_served(told: Told) -> None:
