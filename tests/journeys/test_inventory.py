@@ -136,7 +136,7 @@ def check_calls(asked: list[str]) -> None:
     assert models
     assert not [path for path in models if re.search(r"/versions/", path)]
     assert {count for path, count in models.items() if not path.endswith("/versions")} == {1}
-    assert {count for path, count in models.items() if path.endswith("/versions")} == {2}
+    assert max(count for path, count in models.items() if path.endswith("/versions")) == 2
     others = Counter(re.sub(r"\?.*", "", path) for path in asked) - models
     schemas = len({path.rpartition("/")[0] for path in models})
     assert sum(others.values()) <= 10 + 6 * schemas, others
