@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.test_upstream_weather import change_settings, count_requests
+from tests.journeys.test_upstream_weather import change_settings, now
 from tests.live.journey import Journey, play
 from tests.live.live_settings import LiveSettings, list_missing
 from tests.two_workspaces import TwoWorkspaces
@@ -56,13 +56,14 @@ def journey(world: TwoWorkspaces, tmp_path_factory: pytest.TempPathFactory) -> I
             which = {"method": method, "path": path, "offset": int(stage == "predict")}
             refusal = {"status": status, "error_code": code, "message": "Invalid access token."}
             world.fault(workspace, kind="refuse", **which, **refusal)
-    since = count_requests(world)
+    since = now()
     try:
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in make_environment(world).items():
                 patch.setenv(variable, value)
             played = play(tmp_path_factory.mktemp("live"))
-        yield played, world.sandbox.call("dev", "GET", "/__sandbox/requests").json()["requests"][since:]
+        asked = world.sandbox.call("dev", "GET", "/__sandbox/requests", params={"since": since})
+        yield played, asked.json()["requests"]
     finally:
         change_settings(world, **known)
         for workspace in ("dev", "prod"):

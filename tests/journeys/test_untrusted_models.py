@@ -57,7 +57,8 @@ def test_no_job_that_loads_a_model_runs_as_control(world: TwoWorkspaces, thief: 
     assert ("prod", "causeway-score", world.grants["PROD_RUNNER_bikes"]) in ran
     assert ("dev", "causeway-copy", world.grants["DEV_CONTROL_ID"]) in ran
     controls = {world.grants["DEV_CONTROL_ID"], world.grants["PROD_CONTROL_ID"]}
-    assert {entry_point for _, entry_point, run_as in ran if run_as in controls} <= {"causeway-copy", "causeway-verify"}
+    readers = {f"causeway-{job}" for job in ("copy", "digests", "verify")}
+    assert {entry_point for _, entry_point, run_as in ran if run_as in controls} <= readers
 
 
 def runs(world: TwoWorkspaces) -> list[dict[str, Any]]:
