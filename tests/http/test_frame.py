@@ -39,6 +39,16 @@ def test_what_no_database_can_look_for_is_refused_in_the_address(service: Servic
         problem(admin.get(address), 422, "request-invalid")
 
 
+@pytest.mark.parametrize("text", [r"\u0000", r"\ud800"])
+def test_what_no_database_can_keep_is_refused_however_deep_in_a_body(service: Service, text: str) -> None:
+    asked = r'{"project": "bikes", "workspace": "dev", "model": "main.bikes.m", "version": 1, "rows": [{"x": "?"}]}'
+    headers = {"Idempotency-Key": "deep", "Content-Type": "application/json"}
+    with service.client(ALICE) as alice:
+        answer = alice.post("/v1/scoring-runs", content=asked.replace("?", text), headers=headers)
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.json()["code"] in ("request-invalid", "body-unreadable"), answer.text
+
+
 def test_a_key_with_one_wrong_character_is_refused(service: Service) -> None:
     key = service.key(ALICE)
     wrong = key[:25] + ("0" if key[25] != "0" else "1") + key[26:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -43,11 +44,27 @@ class Request(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _refuse_nul(cls, value: Any) -> Any:
-        # No name holds one, and PostgreSQL takes none in a text. Addresses are held to the same.
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("it holds a character that no name has: \\u0000")
+    def _refuse_what_is_no_text(cls, value: Any) -> Any:
+        # PostgreSQL takes no \u0000 in a text, nothing takes half of a surrogate pair. Addresses are held to the same.
+        if not all(map(_can_be_kept, _iterate_texts(value))):
+            raise ValueError("it holds a character that no text has: \\u0000, or half of a surrogate pair")
         return value
+
+
+def _iterate_texts(value: Any) -> Iterator[str]:
+    """All texts in what JSON can say, names of fields too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in (*value, *value.values()) if isinstance(value, dict) else value:
+            yield from _iterate_texts(one)
+
+
+def _can_be_kept(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 class Response(BaseModel):
