@@ -24,7 +24,6 @@ FIRST_PAUSE_SECONDS = 0.2
 TRIED_AGAIN: StepOptions = {
     "retries_allowed": True,
     "max_attempts": TRIES,
-    "interval_seconds": FIRST_PAUSE_SECONDS,
     "backoff_rate": 2.0,
     "should_retry": lambda error: isinstance(error, Problem),
 }
@@ -124,7 +123,8 @@ async def step(
             raise
         return _marked(outcome, again_from, undoes or (name if renewed else None))
 
-    return _value(await DBOS.run_step_async({"name": name, **TRIED_AGAIN}, attempt))
+    options: StepOptions = {"name": name, "interval_seconds": FIRST_PAUSE_SECONDS, **TRIED_AGAIN}
+    return _value(await DBOS.run_step_async(options, attempt))
 
 
 def is_last_try() -> bool:
