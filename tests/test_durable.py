@@ -2,8 +2,7 @@
 
 import itertools
 import json
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,17 +10,21 @@ from typing import Any
 
 import pytest
 
-Program = Callable[[str], subprocess.Popen[str]]
+from tests.forked_programs import Forked
+
+Program = Callable[[str], Forked]
+PRELOADED = ("app.durable", "app.errors")
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Program]:
     """Starts the program with a workflow on this test's folder; what still runs at the end is ended."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Forked] = []
 
-    def run(workflow: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.durable_program", str(tmp_path), workflow]
-        started.append(subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+    def run(workflow: str) -> Forked:
+        arguments, output = (str(tmp_path), workflow), tmp_path / "output.txt"
+        program, environment = "tests.durable_program:main", dict(os.environ)
+        started.append(Forked(program, *arguments, preload=PRELOADED, environment=environment, output=output))
         return started[-1]
 
     yield run
@@ -196,5 +199,4 @@ def test_a_second_process_on_the_same_files_is_refused(tmp_path: Path, start: Pr
     second = start("waiting")
 
     assert second.wait(timeout=40) != 0
-    assert second.stdout is not None
-    assert "BlockingIOError" in second.stdout.read()
+    assert "BlockingIOError" in (tmp_path / "output.txt").read_text()
