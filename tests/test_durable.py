@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from app import durable
+from app.durable import steps
+from app.errors import WorkspaceThrottled
 from tests.forked_programs import Forked
 
 Program = Callable[[str], Forked]
@@ -112,6 +115,18 @@ def test_a_wait_past_its_deadline_says_that_upstream_still_runs(tmp_path: Path, 
     start("waiting")
 
     assert wait_for(tmp_path, "ended")["code"] == "operation-timed-out"
+
+
+def test_what_is_waited_for_may_fail_in_a_way_that_could_be_retried_and_still_ends_the_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(steps, "_observers", [])
+    problem = WorkspaceThrottled(workspace="dev", action="copying", retry_after_seconds=1)
+
+    ended = steps._polled("op_x", "wait", lambda: durable.Failed(problem), (), "")
+
+    assert problem.retryable
+    assert ended == {"problem": problem.as_dict()}
 
 
 def test_a_crash_does_not_move_a_deadline(tmp_path: Path, start: Program) -> None:

@@ -9,7 +9,7 @@ import hashlib
 from base64 import b32encode
 from datetime import UTC, datetime
 
-from app import durable
+from app import configuration, durable
 from app.domain import cancellations, records
 from app.domain.access import Caller, check
 from app.domain.drifts import ACCEPT, KINDS, Finding, Look, Remedy, promised
@@ -24,6 +24,7 @@ from app.errors import (
     RecordNotActive,
     RemedyNotOffered,
     WorkspaceConflict,
+    WorkspaceNotFound,
     WrittenNotVisible,
     from_dict,
 )
@@ -33,7 +34,7 @@ from app.store import records as store
 from app.store.drifts import GONE, OPEN, REMEDIED, Drift
 
 ACTION = "remedy"
-# Where a retry begins: what failed to heal it is begun anew.
+# Where a retry begins when what was to heal it has failed: that is begun anew.
 BEGIN = "begin what heals it"
 APPLY = "apply the remedy"
 POLL_SECONDS = 1.0
@@ -86,7 +87,7 @@ async def heal(work: Work) -> Outcome:
             every_seconds=POLL_SECONDS,
             deadline_seconds=DEADLINE_SECONDS,
             what=what,
-            undoes=BEGIN,
+            again_from=BEGIN,
         )
     changes = await durable.step(APPLY, apply, work)
     if not changes and child is None:
@@ -151,12 +152,12 @@ def _make_key(operation: Operation) -> Key:
     return Key(f"op_{b32encode(seed.digest()).decode().lower()[:26]}", seed.hexdigest())
 
 
-def _poll(child: str) -> durable.Waiting | bool:
+def _poll(child: str) -> durable.Waiting | durable.Failed | bool:
     found = operation_store.get(child)
     if found.state in {"PENDING", "RUNNING"}:
         return durable.Waiting(f"{child} is {found.state}")
     if found.error is not None:
-        raise from_dict(found.error)
+        return durable.Failed(from_dict(found.error))
     return True
 
 
@@ -196,7 +197,10 @@ def _look(drift: Drift) -> tuple[Finding | None, frozenset[str]]:
     """The difference as it is found now, or None, and the marks of what operations were changing meanwhile.
 
     Bytes are not read anew: those that were found stand until the version is another one, or is promised no more.
+    Raises `WorkspaceNotFound` for a workspace that the configuration has dropped since.
     """
+    if drift.workspace not in configuration.current().workspaces:
+        raise WorkspaceNotFound(workspace=drift.workspace)
     kind, before = KINDS[drift.drift_kind], promised(drift.project, drift.workspace)
     read = drift.target.get("read")
     digests = {(read["model"], read["version"]): read["digest"]} if read else None
@@ -225,10 +229,11 @@ def _conflict(drift: Drift) -> WorkspaceConflict:
 
 
 def _agreed(work: Work, drift: Drift, found: Finding) -> Drift:
-    return _checked(drift, work.request["remedy"], found, (work.request["found"], work.request["record"]))
+    # Requests of the release before do not say what was found: nothing is accepted on them.
+    return _checked(drift, work.request["remedy"], found, (work.request.get("found"), work.request.get("record")))
 
 
-def _checked(drift: Drift, name: str, found: Finding, told: tuple[str, str | None]) -> Drift:
+def _checked(drift: Drift, name: str, found: Finding, told: tuple[str | None, str | None]) -> Drift:
     """The drift as it is now, where it has the remedy; only what was `told` is taken for the new promise."""
     if found.remedies is not None and name not in found.remedies:
         raise _not_offered(drift, name)

@@ -18,6 +18,7 @@ from app.durable.engine import launch as launch
 from app.durable.engine import migrate as migrate
 from app.durable.engine import shutdown as shutdown
 from app.durable.engine import take_over as take_over
+from app.durable.steps import Failed as Failed
 from app.durable.steps import Told as Told
 from app.durable.steps import Waiting as Waiting
 from app.durable.steps import is_last_try as is_last_try

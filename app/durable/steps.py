@@ -46,6 +46,13 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """What a poll returns when what it waits for has failed: the wait ends by its problem, be it retryable or not."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True)
 class Told:
     """What a step returns that has something to say to people: its value, and how it went."""
 
@@ -144,9 +151,9 @@ async def wait(
 ) -> Any:
     """Call `poll` until it returns something other than `Waiting`; a cancel interrupts it at once.
 
-    Retryable problems of a poll are waited out. Past the deadline, which a crash does not move, it raises
-    `OperationTimedOut` with the fields `what` (`action`, `workspace`); a retry of the operation polls on. `again_from`
-    and `undoes` are as for a step.
+    Retryable problems of a poll are waited out; one in `Failed` ends it. Past the deadline, which a crash does not
+    move, it raises `OperationTimedOut` with the fields `what` (`action`, `workspace`); a retry of the operation polls
+    on. `again_from` and `undoes` are as for a step.
     """
     note = f"{NOTE}{name}"
     started = await step(note, time.time, quiet=True)
@@ -238,6 +245,8 @@ def _looked(workflow_id: str, name: str, poll: Callable[..., Any], args: Any, to
         if value.text != told:
             _tell(workflow_id, name, False, state="RUNNING", tries=1, text=value.text, error=None)
         return value
+    if isinstance(value, Failed):
+        return _failed(workflow_id, name, False, value.problem, 1)
     _tell(workflow_id, name, False, state="SUCCEEDED", tries=1, text="", error=None)
     return {"value": value}
 

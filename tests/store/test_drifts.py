@@ -12,11 +12,11 @@ from sqlmodel import select
 
 from app import configuration, durable
 from app.domain import reconciliations, remedies
+from app.domain.drifts import ACCEPT, PUT_BACK, Finding, Kind, Remedy
 from app.domain.drifts import KINDS as KINDS_OF_DRIFT
-from app.domain.drifts import PUT_BACK, Finding, Kind, Remedy
 from app.domain.drifts.kinds import make_id
 from app.domain.workflows import Work
-from app.errors import WorkspaceConflict
+from app.errors import DriftChanged, WorkspaceConflict, WorkspaceNotFound
 from app.store import drifts
 from app.store.audience_changes import AudienceChange
 from app.store.audit_events import AuditEvent
@@ -110,16 +110,18 @@ def test_looks_at_once_find_the_same_difference_once() -> None:
 @pytest.mark.parametrize("lock", [None, "dev/audiences/s"])
 @pytest.mark.usefixtures("database")
 def test_a_remedy_waits_for_what_is_changing_the_same_thing_unless_its_lock_keeps_that_out(
-    lock: str | None, monkeypatch: pytest.MonkeyPatch
+    lock: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    configure(tmp_path)
     done: list[str] = []
     remedy = Remedy("mend it", "publish", lambda drift, _: done.append(drift.id), lock=lambda _: lock)
     finding = Finding("t", "there", "gone", marks=frozenset({"share s"}))
     kind = Kind("made-up", "LOW", "table", lambda _: iter([finding]), {PUT_BACK: remedy}, False, False)
     monkeypatch.setitem(KINDS_OF_DRIFT, kind.code, kind)
     row = make("t", AT, kind=kind.code)
-    row.id = make_id("bikes", "x", kind.code, finding)
-    known: dict[str, Any] = dict.fromkeys(("operation_id", "created_by", "workspace", "audience"), "x")
+    row.id, row.workspace = make_id("bikes", "dev", kind.code, finding), "dev"
+    row_id = row.id
+    known: dict[str, Any] = {**dict.fromkeys(("operation_id", "created_by", "audience"), "x"), "workspace": "dev"}
     with transaction() as session:
         session.add(row)
         session.add(AudienceChange(**known, project="bikes", id="auc_1", share="s"))
@@ -127,7 +129,7 @@ def test_a_remedy_waits_for_what_is_changing_the_same_thing_unless_its_lock_keep
         "op_2",
         "bikes",
         "x",
-        make_id("bikes", "x", kind.code, finding),
+        row_id,
         {"remedy": PUT_BACK, "found": "gone", "record": None},
     )
 
@@ -140,11 +142,44 @@ def test_a_remedy_waits_for_what_is_changing_the_same_thing_unless_its_lock_keep
     assert done == ([] if lock is None else [work.resource_id])
 
 
+@pytest.mark.usefixtures("database")
+def test_a_remedy_in_a_workspace_that_is_not_declared_any_more_says_so(tmp_path: Path) -> None:
+    configure(tmp_path)
+    row = make("t", AT)
+    with transaction() as session:
+        session.add(row)
+
+    with pytest.raises(WorkspaceNotFound, match="no workspace x"):
+        remedies.apply(Work("op_2", "bikes", "x", "drf_t", {"remedy": PUT_BACK}))
+
+
+@pytest.mark.usefixtures("database")
+def test_nothing_is_accepted_for_a_request_of_before_that_does_not_say_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(tmp_path)
+    finding, accept = Finding("t", "there", "gone"), Remedy("take it", "publish", lambda _drift, _: None)
+    kind = Kind("made-up", "LOW", "table", lambda _: iter([finding]), {ACCEPT: accept}, False, False)
+    monkeypatch.setitem(KINDS_OF_DRIFT, kind.code, kind)
+    row = make("t", AT, kind=kind.code)
+    row.id, row.workspace = make_id("bikes", "dev", kind.code, finding), "dev"
+    work = Work("op_2", "bikes", "x", row.id, {"remedy": ACCEPT})
+    with transaction() as session:
+        session.add(row)
+
+    with pytest.raises(DriftChanged):
+        remedies.apply(work)
+
+
+def configure(folder: Path) -> None:
+    (folder / "causeway.yaml").write_text(yaml.safe_dump(make_configuration()))
+    configuration.use(folder / "causeway.yaml")
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[None]:
     """An engine that takes work in and runs none."""
-    (tmp_path / "causeway.yaml").write_text(yaml.safe_dump(make_configuration()))
-    configuration.use(tmp_path / "causeway.yaml")
+    configure(tmp_path)
     durable.connect(f"sqlite:///{tmp_path / 'engine.sqlite'}")
     yield
     durable.disconnect()
