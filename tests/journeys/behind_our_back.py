@@ -71,6 +71,17 @@ class BehindOurBack:
         self._grant(SHAREABLE, self.control, add=[Privilege.EXECUTE])
         self.prod.catalogs.update(self.share("lost"), owner=self.world.grants["PROD_CONTROL_ID"])
 
+    def undo_in_part(self) -> None:
+        """What remedies put back last in `gone` and `far`: as if they had been cut off before it."""
+        (far,) = list(self.dev.recipients.list(data_recipient_global_metastore_id=FAR_PARTNER))
+        for audience in ("gone", "far"):
+            self.dev.shares.update(self.share(audience), owner=self.admin)
+        self._update(self.share("gone"), SharedDataObjectUpdateAction.REMOVE, self.copy("gone"))
+        shut_out = ShareChange(principal=far.name, remove=["SELECT"])
+        self.dev.shares.update_permissions(self.share("far"), changes=[shut_out])
+        for audience in ("gone", "far"):
+            self.dev.shares.update(self.share(audience), owner=self.control)
+
     def count_calls(self, since: int) -> dict[str, tuple[int, int]]:
         """By workspace: how many requests Causeway has made since then, and how many docs/drift.md says at most."""
         seen = self.world.sandbox.call("dev", "GET", "/__sandbox/requests", params={"since": since}).json()["requests"]

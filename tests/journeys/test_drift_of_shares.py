@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from app import configuration
 from app.domain import audit
-from app.domain.drifts import KINDS, Look, list_active, promised
+from app.domain.drifts import KINDS, PUT_BACK, Drift, Look, list_active, promised
+from app.domain.drifts.kinds import make_id
+from app.domain.drifts.looks import narrow
+from app.domain.workflows import Work
 from app.store import api_keys, connection
 from app.store.api_keys import ApiKey
 from tests.journeys.behind_our_back import BehindOurBack
@@ -225,3 +229,26 @@ def test_what_somebody_made_in_the_place_of_a_copy_is_no_copy(told: Told, lookin
     assert {(one.found, one.remedies) for one in found} == {
         (f"{admin} made what has its number now.", frozenset({"accept"}))
     }
+
+
+def test_what_a_remedy_put_back_in_part_is_the_same_drift_to_it_and_is_put_back_whole(
+    told: Told, looking: Look
+) -> None:
+    behind = told.behind
+    behind.undo_in_part()
+
+    for code, audience in (("share-gone", "gone"), ("recipient-gone", "far")):
+        kind, share = KINDS[code], behind.share(audience)
+        known: dict[str, Any] = {"project": "bikes", "workspace": "dev", "object_kind": "share", "object_name": share}
+        drift = Drift(**known, target={"share": share})
+        half, put_back = (
+            replace(looking, share=share, promises=narrow(looking.promises, drift)),
+            kind.remedies[PUT_BACK],
+        )
+        assert [one for one in kind.find(looking) if one.target["share"] == share] == []
+        (found,) = kind.find(half)
+        assert make_id("bikes", "dev", code, found) == told.get(code, audience)["id"]
+        drift.target = found.target
+        assert put_back.apply is not None
+        put_back.apply(drift, Work("op_x", "bikes", ALICE, "drf_x", {}))
+        assert list(kind.find(replace(half, _answers={}))) == []

@@ -114,7 +114,7 @@ class Look:
     digests: dict[tuple[str, int], str] | None = None
     """What a job read of what is `held`, where it was asked to."""
     share: str | None = None
-    """The one share to look at, where it is not all of them."""
+    """The one share that a remedy is to heal; None looks at all of them."""
     missed: list[Problem] = field(default_factory=list)
     """What kept a finder from a part of what it was to look at; it went on with the rest."""
     _answers: dict[Any, Any] = field(default_factory=dict)

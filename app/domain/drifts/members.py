@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from app.domain import audiences, standings
+from app.domain import audiences, newcomers, standings
+from app.domain.access import Caller
 from app.domain.drifts.looks import Look
+from app.domain.workflows import Work
 from app.errors import Problem
+from app.store.drifts import Drift
 from app.workspaces import metastores, recipients
 from app.workspaces.shares import Share
 
@@ -46,3 +49,9 @@ def iterate_declared(look: Look, found: Iterable[Share]) -> Iterator[tuple[Share
             look.missed.append(problem)
         else:
             yield share, declared
+
+
+def require_judged(drift: Drift, work: Work) -> None:
+    """Who is let in again may see by the policy of now what the share shows; raises as `newcomers` does."""
+    shown = newcomers.look(Caller(work.principal), drift.project, drift.workspace, drift.target["audience"])
+    newcomers.require(shown, work.principal)

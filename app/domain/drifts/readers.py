@@ -20,7 +20,8 @@ def _lock(drift: Drift) -> str:
     return audience_changes.lock(drift.workspace, drift.target["share"])
 
 
-def _put_reader_back(drift: Drift, _work: Work) -> None:
+def _put_reader_back(drift: Drift, work: Work) -> None:
+    members.require_judged(drift, work)
     target = drift.target
     identifier, own = target["sharing_identifier"], metastores.get_sharing_identifier(drift.workspace)
     places = target["workspaces"]
@@ -42,12 +43,17 @@ def _shut_out(drift: Drift, _work: Work) -> None:
     ),
 )
 def find_gone(look: Look) -> Iterator[Finding]:
-    """A metastore that was let in has no recipient any more: it lost every share at once."""
+    """A metastore that was let in has no recipient any more: it lost every share at once.
+
+    To a remedy, one that was made again and does not read the share yet is the same difference, half healed.
+    """
     for share, identifier, places in _iterate_let_in(look):
-        if identifier not in members.list_known(look):
-            wanted = f"A recipient for {identifier} with SELECT on share {share.name}."
-            name = places[0] if places else identifier
-            yield _finding(share, identifier, places, name, wanted, "There is no recipient for this metastore.")
+        known = members.list_known(look).get(identifier)
+        if known is not None and (look.share is None or known in _list_readers(look, share)):
+            continue
+        wanted = f"A recipient for {identifier} with SELECT on share {share.name}."
+        found = "There is no recipient for this metastore." if known is None else f"{known} does not hold SELECT."
+        yield _finding(look, share, identifier, places, places[0] if places else identifier, wanted, found)
 
 
 @drift(
@@ -62,7 +68,7 @@ def find_lost(look: Look) -> Iterator[Finding]:
         name = members.list_known(look).get(identifier)
         if name is not None and name not in _list_readers(look, share):
             wanted = f"{name} holds SELECT on share {share.name}."
-            yield _finding(share, identifier, places, name, wanted, "It does not hold SELECT.")
+            yield _finding(look, share, identifier, places, name, wanted, "It does not hold SELECT.")
 
 
 @drift(
@@ -137,14 +143,17 @@ def find_pending(look: Look) -> Iterator[Finding]:
                 )
 
 
-def _finding(share: Share, identifier: str, places: list[str], name: str, wanted: str, found: str) -> Finding:
+def _finding(
+    look: Look, share: Share, identifier: str, places: list[str], name: str, wanted: str, found: str
+) -> Finding:
+    target = {"share": share.name, "audience": look.share_names[share.name]}
     return Finding(
         object_name=name,
         detail=f"{share.name} {identifier}",
         wanted=wanted,
         found=found,
         marks=frozenset({f"share {share.name}"}),
-        target={"share": share.name, "sharing_identifier": identifier, "workspaces": places},
+        target={**target, "sharing_identifier": identifier, "workspaces": places},
     )
 
 

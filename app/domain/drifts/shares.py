@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from app.domain import contents, copies, ownership
@@ -54,8 +54,10 @@ def is_person(identity: str | None) -> bool:
     return identity is not None and "@" in identity
 
 
-def _put_share_back(drift: Drift, _work: Work) -> None:
+def _put_share_back(drift: Drift, work: Work) -> None:
     place, share = drift.workspace, drift.object_name
+    if drift.target["readers"]:
+        members.require_judged(drift, work)
     ownership.ensure_share(place, share, comment=drift.target["comment"])
     for one in drift.target["beside"]:
         contents.ensure(place, share, one["kind"], one["name"])
@@ -90,9 +92,15 @@ def _take_model_out(drift: Drift, _work: Work) -> None:
     ),
 )
 def find_gone(look: Look) -> Iterator[Finding]:
-    """A share in which something is promised is not there: its consumers see nothing any more."""
+    """A share in which something is promised is not there: its consumers see nothing any more.
+
+    To a remedy, one that was made again and lacks models or readers yet is the same difference, half healed.
+    """
     for name, publications in list_promised(look).items():
-        if _is_hidden(look, name) or find_share(look, name) is not None:
+        if _is_hidden(look, name):
+            continue
+        share = find_share(look, name)
+        if share is not None and (look.share is None or not is_own(look, share)):
             continue
         one = publications[0]
         known, let_in = members.list_known(look), members.list_let_in(look, name)
@@ -101,16 +109,20 @@ def find_gone(look: Look) -> Iterator[Finding]:
         except Problem as problem:
             look.missed.append(problem)
             continue
+        models = {record.published_model: record.outcome["shared_as"] for record in publications}
+        if share is not None and _holds(look, share, models, readers):
+            continue
         yield Finding(
             object_name=name,
-            wanted=f"A share with {len({record.published_model for record in publications})} model(s).",
-            found="There is no share of this name.",
+            wanted=f"A share with {len(models)} model(s).",
+            found="There is no share of this name." if share is None else "The share lacks models or readers.",
             record=("publication", one.id),
             marks=frozenset({f"share {name}"}),
             target={
                 "share": name,
+                "audience": one.audience,
                 "comment": f"Made by Causeway for audience {one.audience} of project {look.project}.",
-                "models": {record.published_model: record.outcome["shared_as"] for record in publications},
+                "models": models,
                 "beside": _list_beside(look, name, publications),
                 "readers": readers,
             },
@@ -227,6 +239,14 @@ def _finding_of_missing(share: Share, name: str, how: str, **target: str) -> Fin
         found="The share does not hold it.",
         marks=frozenset({f"share {share.name}"}),
         target={"share": share.name, **target},
+    )
+
+
+def _holds(look: Look, share: Share, models: Iterable[str], readers: list[str]) -> bool:
+    """Whether the models and the readers of a share that was put back are there: they came last."""
+    held = {item.name.lower() for item in share.objects or []}
+    return held >= {model.lower() for model in models} and set(readers) <= set(
+        look.ask(shares.list_readers, look.workspace, share.name)
     )
 
 
