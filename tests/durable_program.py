@@ -111,7 +111,7 @@ async def released(_argument: str) -> None:
 
 def main() -> None:
     """Run the named workflow once, whatever happened before, until a file called `stop` appears."""
-    durable.listen(lambda workflow_id, step, **news: tell(step=step, **news))
+    durable.listen(lambda workflow_id, step, **news: tell(step=step, **news) and not (folder / "unwished").exists())
     url = f"sqlite:///{folder / 'engine.sqlite'}"
     durable.connect(url)
     durable.launch(url, None, 10)

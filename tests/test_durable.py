@@ -176,6 +176,20 @@ def test_a_step_added_without_saying_so_ends_the_workflow_in_the_engine_and_corr
     assert not [line for line in told(tmp_path) if "ended" in line]
 
 
+def test_a_step_asleep_between_tries_is_not_tried_again_once_nobody_wants_it(tmp_path: Path, start: Program) -> None:
+    start("throttled")
+    wait_for(tmp_path, "error")
+    _wait_until(lambda: any(line.get("error") for line in told(tmp_path)))
+
+    (tmp_path / "unwished").touch()
+
+    _wait_until(lambda: (tmp_path / "over").exists())
+    news = told(tmp_path)
+    assert len([line for line in news if "tried_at" in line]) == 1
+    assert [line["tries"] for line in news if line.get("step") == "count"] == [1, 1, 2]
+    assert not [line for line in news if "ended" in line]
+
+
 def test_a_cancel_interrupts_a_wait(tmp_path: Path, start: Program) -> None:
     start("waiting")
     wait_for(tmp_path, "polled")

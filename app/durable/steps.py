@@ -15,8 +15,10 @@ from typing import Any, Protocol
 
 import structlog
 from dbos import DBOS, StepOptions
+from dbos._error import DBOSWorkflowCancelledError
 
 from app.durable import draining
+from app.durable.engine import client
 from app.errors import DatabaseUnavailable, Internal, OperationTimedOut, Problem, from_dict
 
 TRIES = 10
@@ -66,7 +68,8 @@ class Observer(Protocol):
     def __call__(self, operation_id: str, step: str, /, *, state: str, tries: int, text: str, error: Any) -> bool:
         """`state` is RUNNING, SUCCEEDED or FAILED; `text` is for people; `error` is a problem as a dict or None.
 
-        Answers whether the operation may try this step again after the problem: its budget is the observer's affair.
+        Answers whether the operation may go on: try this step again after the problem (its budget is the observer's
+        affair), or, without one, begin this try: nobody has wished to cancel it.
         """
 
 
@@ -204,7 +207,9 @@ def _current_try() -> int:
 def _tried(
     workflow_id: str, name: str, quiet: bool, tries: int, function: Callable[..., Any], args: Any
 ) -> dict[str, Any]:
-    _tell(workflow_id, name, quiet, state="RUNNING", tries=tries, text="", error=None)
+    may_begin = _tell(workflow_id, name, quiet, state="RUNNING", tries=tries, text="", error=None)
+    if not may_begin and _is_operation(workflow_id):
+        raise _stopped(workflow_id)
     try:
         value = function(*args)
     except Problem as problem:
@@ -267,6 +272,20 @@ def _tell(workflow_id: str, name: str, is_quiet: bool, **news: Any) -> bool:
     operation_id = workflow_id.partition(".")[0]
     answers = [(quiet if is_quiet else heard)(operation_id, name, **news) for heard, quiet in _observers]
     return all(answers)
+
+
+def _is_operation(workflow_id: str) -> bool:
+    """Whether it is the operation's own workflow, and not one that works for it: that goes on when it is cancelled."""
+    return "." not in workflow_id
+
+
+def _stopped(workflow_id: str) -> DBOSWorkflowCancelledError:
+    """What ends the workflow as a cancel does between two steps: the engine itself does not look between tries.
+
+    The engine is told here, too, as whoever wished it may not have come to that yet. No outcome is kept of the step.
+    """
+    client().cancel_workflow(workflow_id)
+    return DBOSWorkflowCancelledError(f"Workflow {workflow_id} is cancelled. Not beginning a step.")
 
 
 def _unheard(_operation_id: str, _step: str, /, **_news: Any) -> bool:

@@ -33,9 +33,9 @@ class Step(SQLModel, table=True):
 
 @repeatable
 def record(operation_id: str, name: str, *, state: str, tries: int, text: str, error: Any) -> bool:
-    """Note how a step stands, and answer whether the operation has tries left.
+    """Note how a step stands, and answer whether the operation may go on: after a problem, whether it has tries left.
 
-    Telling the same again changes nothing but times.
+    Without one: nobody has wished to cancel it. Telling the same again changes nothing but times.
     """
     with transaction() as session:
         operation = session.get(Operation, operation_id, with_for_update=True)
@@ -51,7 +51,7 @@ def record(operation_id: str, name: str, *, state: str, tries: int, text: str, e
         step.finished_at = now() if state != "RUNNING" else None
         operation.updated_at = now()
         if error is None:
-            return True
+            return operation.cancel_requested_by is None
         session.flush()
         again = select(func.sum(Step.tries - 1)).where(col(Step.operation_id) == operation_id)
         return (session.exec(again).one() or 0) < FURTHER_TRIES

@@ -126,14 +126,20 @@ def test_an_end_that_cannot_be_written_whole_is_not_written_at_all() -> None:
         accept(2)
 
 
+def begin_try() -> bool:
+    return steps.record("op_1", "start", state="RUNNING", tries=1, text="", error=None)
+
+
 def test_a_wish_to_cancel_is_noted_once_and_told_to_whoever_starts_a_run() -> None:
     accept(1)
     assert transitions.note_upstream_run("op_1", {"run_id": 1}) is False
+    assert begin_try() is True
 
     transitions.request_cancel("op_1", "person:b", event("cancel requested"))
     transitions.request_cancel("op_1", "person:c", event("cancel requested again"))
 
     assert transitions.note_upstream_run("op_1", {"run_id": 2}) is True
+    assert begin_try() is False
     assert sorted(events()) == ["accept 1", "cancel requested"]
 
 
