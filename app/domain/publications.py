@@ -64,8 +64,8 @@ def _undo(operation: Operation) -> None:
 
 def _keep(operation: Operation, error: dict[str, Any]) -> dict[str, Any]:
     """What was found, beside what is needed still by whoever tries again."""
-    needs = operation.request["needs"]
-    return {"outcome": {"needs": needs, "findings": error["findings"]}} if "findings" in error else {}
+    kept = {"needs": operation.request["needs"], "readers": operation.request.get("readers", [])}
+    return {"outcome": {**kept, "findings": error["findings"]}} if "findings" in error else {}
 
 
 @register(PUBLISH, Publication, undo=_undo, keep=_keep)
@@ -77,10 +77,13 @@ async def publish(work: Work) -> Outcome:
     The comparison comes before the copy: a copy in a model that is shared already is seen as soon as it is there.
     """
     publishing = Publishing(**work.request)
-    vetted = await durable.step(VET, vetting.hold, publishing, work.principal, renewed=True)
-    await durable.step("ensure the share", audience_shares.ensure, publishing)
-    await durable.step("compare the share with the audience", audience_shares.check, publishing, work.resource_id)
-    copy = await (copies.read_source(work) if publishing.is_whole else _copy(work, publishing, vetted))
+    try:
+        vetted = await durable.step(VET, vetting.hold, publishing, work.principal, renewed=True)
+        await durable.step("ensure the share", audience_shares.ensure, publishing)
+        await durable.step("compare the share with the audience", audience_shares.check, publishing, work.resource_id)
+        copy = await (copies.read_source(work) if publishing.is_whole else _copy(work, publishing, vetted))
+    except Problem as problem:
+        raise await _cleared_up(work, publishing, problem) from problem
     found = {name: value for name, value in {**copy, **vetted}.items() if name not in OF_THE_COPY}
     found |= {"needs": publishing.needs, "signature": None}
     record = {"state": "ACTIVE", "published_version": copy["version"], "digest": copy["digest"], "outcome": found}
@@ -115,8 +118,8 @@ async def _copy(work: Work, publishing: Publishing, vetted: dict[str, Any]) -> d
         raise vetting.explain(problem, publishing) from problem
     except Problem as problem:
         # The job may have made the copy and died before it could say so: in a model that is shared, it would be seen.
-        copy = f"a copy of {publishing.model} in {publishing.published_model} in {publishing.workspace}"
-        raise await _undone(problem, copy, "clear up after the copy job", _clear_up, work.id, work.request) from problem
+        undo = ("clear up after the copy job", _clear_up, work.id, work.request)
+        raise await _undone(problem, _name_copy(publishing), *undo) from problem
 
 
 def _clear_up(operation_id: str, request: dict[str, Any]) -> None:
@@ -124,6 +127,28 @@ def _clear_up(operation_id: str, request: dict[str, Any]) -> None:
     if run is not None:
         runs.ensure_cancelled(run["workspace"], run["run_id"])
     copies.remove_unfinished(request, run)
+
+
+async def _cleared_up(work: Work, publishing: Publishing, problem: Problem) -> Problem:
+    """`problem`, after what an earlier attempt left is gone: it may be seen, and its taking back may have failed."""
+    if await durable.step("look for an earlier attempt", _is_further_attempt, work.id, quiet=True):
+        return await _undone(problem, _name_copy(publishing), "clear up after an earlier attempt", _undo_all, work.id)
+    return problem
+
+
+def _is_further_attempt(operation_id: str) -> bool:
+    return operations.get(operation_id).attempt > 1
+
+
+def _undo_all(operation_id: str) -> None:
+    operation = operations.get(operation_id)
+    if operation.upstream_run is not None:
+        runs.ensure_cancelled(operation.upstream_run["workspace"], operation.upstream_run["run_id"])
+    _undo(operation)
+
+
+def _name_copy(publishing: Publishing) -> str:
+    return f"a copy of {publishing.model} in {publishing.published_model} in {publishing.workspace}"
 
 
 async def _taken_back(work: Work, publishing: Publishing, version: int, problem: Problem) -> Problem:

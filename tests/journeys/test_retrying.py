@@ -89,8 +89,10 @@ def test_what_came_while_a_publication_had_failed_stands_before_it(world: TwoWor
     last = unique("m")
     model, other = world.model(last=f"{last}-a"), world.model(last=f"{last}_a")
     faults.fault(method="PATCH", path=f"{UC}/shares/*", kind="refuse", status=400)
+    faults.fault(method="DELETE", path=f"{UC}/models/*/versions/*", kind="refuse", status=400)
     first = world.end(world.publish(model, world.version(model), audience="spare_14"))
-    failed(first, "workspace-fault")
+    # The copy could not be taken back.
+    assert len(failed(first, "workspace-fault")["left_behind"]) == 1
     record = world.record(world.publish(other, world.version(other), audience="spare_14"))
     reader, path = record["recipients"][0]["name"], f"{UC}/shares/{record['share']}/permissions"
 
@@ -101,6 +103,8 @@ def test_what_came_while_a_publication_had_failed_stands_before_it(world: TwoWor
     world.sandbox.call("dev", "PATCH", path, json=change).raise_for_status()
     retry(world, first["id"]).raise_for_status()
 
-    assert taken["taken_by"] == other
+    assert (taken["taken_by"], taken.get("left_behind")) == (other, None)
+    # It is deleted all the same, and what was withdrawn.
+    assert len(world.effects("model-version-deleted", name=record["published"]["model"])) == 2
     failed(wait_for_end(world.alice, first["id"]), "audience-change-pending")
     assert world.sandbox.call("dev", "GET", path).json().get("privilege_assignments", []) == []
