@@ -150,8 +150,9 @@ def _take_back(changing: Changing, change_id: str) -> None:
         for identifier in sorted(set(changing.joining) - others):
             if (found := recipients.find_recipient(changing.workspace, identifier)) is not None:
                 shares.remove_reader(changing.workspace, changing.share, found.name)
+        kept = contents.list_put_in(*place) | contents.list_needed(*place)
         for table in changing.tables_added:
-            if table.lower() not in contents.list_put_in(*place):
+            if table.lower() not in kept:
                 shares.remove_object(changing.workspace, changing.share, shares.TABLE, table)
 
 

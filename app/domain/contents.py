@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from app.domain import audiences
@@ -20,11 +21,15 @@ def list_expected(project: str, workspace: str, audience: str) -> set[str]:
 
     Its declared tables, what publications that stand or are under way need, and the models that they share whole.
     """
-    expected = list_tables(project, workspace, audience)
-    for record in _list_standing(project, workspace, audience):
-        expected |= {str(one["name"]).lower() for one in record.outcome.get("needs", [])}
-        expected |= {record.model.lower()} if record.is_whole_model else set()
-    return expected
+    standing = _list_standing(project, workspace, audience)
+    whole = {record.model.lower() for record in standing if record.is_whole_model}
+    return list_tables(project, workspace, audience) | list_needed(project, workspace, audience) | whole
+
+
+def list_needed(project: str, workspace: str, audience: str, leaving: Collection[str] = ()) -> set[str]:
+    """What publications need that stand or are under way, in lower case; those that are `leaving` do not count."""
+    standing = [record for record in _list_standing(project, workspace, audience) if record.id not in leaving]
+    return {str(one["name"]).lower() for record in standing for one in record.outcome.get("needs", [])}
 
 
 def list_tables(project: str, workspace: str, audience: str) -> set[str]:
@@ -87,10 +92,7 @@ def clear(publication_ids: list[str]) -> None:
     found = [record for one in publication_ids if (record := store.find(Publication, one)) is not None]
     for record in found:
         place = (record.project, record.workspace, record.audience)
-        needed = list_tables(*place)
-        for other in _list_standing(*place):
-            if other.id not in publication_ids:
-                needed |= {str(one["name"]).lower() for one in other.outcome.get("needs", [])}
+        needed = list_tables(*place) | list_needed(*place, leaving=publication_ids)
         for one in record.outcome.get("needs", []):
             if str(one["name"]).lower() not in needed:
                 shares.remove_object(record.workspace, record.share, one["kind"].upper(), one["name"])

@@ -169,10 +169,12 @@ def list_let_in(project: str, workspace: str, audience: str) -> set[str]:
 
 
 def list_joined_since(record: AudienceChange) -> set[str]:
-    """The sharing identifiers that other audience changes have let in since this one was accepted."""
+    """The sharing identifiers that other audience changes and publications let in since this one was accepted."""
     place = {"project": record.project, "workspace": record.workspace, "audience": record.audience}
     others = records.list_all(AudienceChange, state="SUCCEEDED", **place)
     since = [one.outcome.get("granted", []) for one in others if one.updated_at >= record.created_at]
+    published = records.list_all(Publication, state="ACTIVE", **place)
+    since += [one.recipients for one in published if one.updated_at >= record.created_at]
     return _list_identifiers([member for some in since for member in some])
 
 

@@ -1,15 +1,17 @@
 """Who joins an audience sees what was planned, approved and fit for it, in whatever order things happen."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from app.domain import audience_shares, audiences, copies, publication_requests, vetting
+from app.domain import audience_shares, audiences, copies, publication_requests, standings, vetting
 from app.domain.access import Caller
 from app.domain.audiences import Member
 from app.errors import AudienceChangePending, AudienceMismatch, NotForExternal, UpstreamProblem, WholeModelRefused
 from app.store import connection
+from app.store.audience_changes import AudienceChange
 from tests.journeys.test_audiences import declare, declared, partner, readers
 from tests.journeys.test_contents import held, make_needed
 from tests.journeys.test_policies import approve
@@ -18,6 +20,7 @@ from tests.journeys.test_travels import tag
 from tests.two_workspaces import ADMIN, ALICE, NOWHERE, TwoWorkspaces, failed, problem
 
 __all__ = ["declared"]
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 pytestmark = pytest.mark.xdist_group("sharing")
 
 
@@ -135,6 +138,17 @@ def test_a_publication_that_was_planned_for_fewer_readers_is_not_kept_and_nobody
     assert [one["version"] for one in versions] == [record["published"]["version"]]
 
 
+def make_change(audience: str) -> AudienceChange:
+    names: dict[str, Any] = {
+        "id": "auc_x",
+        "operation_id": "op_x",
+        "project": "bikes",
+        "created_by": ALICE,
+        "created_at": LONG_AGO,
+    }
+    return AudienceChange(workspace="dev", audience=audience, share=f"causeway_bikes_{audience}", **names)
+
+
 def test_a_first_publication_lets_nobody_in_who_was_dropped_since_or_would_see_what_went_out_for_fewer(
     as_the_service: TwoWorkspaces, declared: dict[str, Any]
 ) -> None:
@@ -165,6 +179,8 @@ def test_a_first_publication_lets_nobody_in_who_was_dropped_since_or_would_see_w
         let_in(world, record["share"], name)
         audience_shares.shut_out_again(publishing)
         assert readers(world, audience) == ["causeway_prod"]
+        # A change that was accepted before the publication shuts out nobody whom that one has let in.
+        assert standings.list_joined_since(make_change(audience)) == {world.identifier("prod")}
     finally:
         connection.disconnect()
 
