@@ -131,7 +131,7 @@ def _look(caller: Caller, record: Publication, how: Withdrawing) -> list[str]:
 
 def _look_again(work: Work) -> list[str]:
     """As when it was accepted: what stood in line, or is tried again, may hit others by now."""
-    how = Withdrawing(whole=work.request["version"] is None, force=work.request["force"])
+    how = Withdrawing(whole=work.request["version"] is None, force=work.request.get("force", False))
     return _look(Caller(work.principal), store.get(Publication, work.resource_id), how)
 
 
