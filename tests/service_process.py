@@ -49,7 +49,10 @@ class Service:
         self.start()
 
     def configure(self, configured: dict[str, Any]) -> None:
-        self.configuration_path.write_text(yaml.safe_dump(configured))
+        """Replace the file as a whole: nobody reads a half of it."""
+        draft = self.configuration_path.with_suffix(".new")
+        draft.write_text(yaml.safe_dump(configured))
+        draft.replace(self.configuration_path)
 
     def start(self) -> None:
         """Start, and wait until it is ready."""

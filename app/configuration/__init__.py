@@ -145,7 +145,14 @@ def schema() -> str:
 
 
 def _read_again(loaded: _Loaded, changed_at: float) -> None:
-    loaded.changed_at = changed_at
+    try:
+        _take(loaded, changed_at)
+    finally:
+        # Last: until then, whoever else asks waits for the new one and is not told the old.
+        loaded.changed_at = changed_at
+
+
+def _take(loaded: _Loaded, changed_at: float) -> None:
     try:
         new = load(loaded.path)
     except ConfigurationInvalid as invalid:
