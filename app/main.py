@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from types import ModuleType
 
 import structlog
@@ -88,8 +89,9 @@ COLLECTIONS = (
 DESCRIPTION = "Carries machine-learning models from the workspace where they are made to where they serve."
 
 
+@cache
 def create_app() -> FastAPI:
-    """The application. Making it touches no file, no database and no network; starting it does."""
+    """The application, one for the process. Making it touches no file, no database and no network; starting it does."""
     app = FastAPI(
         title="Causeway",
         version=VERSION,

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,10 @@ from app.domain import api_keys
 from app.store import connection
 from tests.forked_programs import Forked
 from tests.postgres import sqlalchemy_url
+from tests.warm_programs import Ended, run
 
 START_DEADLINE_SECONDS = 60
-PRELOADED = ("app.cli", "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl")
+PRELOADED = ("tests.warm_service",)
 
 
 class Service:
@@ -86,10 +85,9 @@ class Service:
         """Everything that it logged."""
         return (self.folder / "output.txt").read_text()
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `causeway …` on the same database and configuration."""
-        command = [sys.executable, "-m", "app.cli", *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+    def command(self, *arguments: str) -> Ended:
+        """Run `causeway …` on the same database and configuration, to its end."""
+        return run("app.cli:app", *arguments, preload=PRELOADED, environment=self.environment)
 
     def key(self, principal: str, *projects: str, days: int = 1) -> str:
         """An API key of the principal, limited to `projects` if any; made once, on the database itself."""

@@ -18,6 +18,8 @@ from tests.house_rules import Source
 ROOT = Path(__file__).resolve().parents[1]
 EVERYWHERE = ("app", "jobs", "tests", "migrations")
 SHIPPED = ("app", "jobs")
+# All read the same files, once.
+pytestmark = pytest.mark.xdist_group("house rules")
 LONG_FUNCTION = "def long():\n" + "    print()\n" * 40
 
 # What each rule must find, where, and a text that breaks it.

@@ -226,8 +226,8 @@ def test_a_worker_starts_on_no_file_that_lacks_what_its_operations_need(
 
         refused = replica.command("worker")
 
-        assert refused.returncode == 1
-        said = refused.stderr.splitlines()[-1]
+        assert refused.code == 1
+        said = refused.output.splitlines()[-1]
         assert said.startswith(f"workspaces: dev is needed by {operation}")
         eventually(lambda: mistakes(replica) == [said])
     finally:

@@ -30,6 +30,7 @@ FAR_PARTNER = "aws:eu-west-1:66666666-7777-8888-9999-000000000000"
 # Beside the models of one of the audiences for those who go behind Causeway's back.
 DECLARED_TABLE = "main.bikes.drift_declared"
 DEADLINE_SECONDS = 120
+LOOK_EVERY_SECONDS = 0.05
 REQUIREMENTS = b"mlflow==3.17.2\nscikit-learn==1.9.0\n"
 SIGNING_KEY = (
     ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -109,12 +110,14 @@ class TwoWorkspaces:
                 return
             assert not operation["done"], operation
             assert time.monotonic() < deadline, operation
+            time.sleep(LOOK_EVERY_SECONDS)
 
     def eventually(self, holds: Callable[[], bool]) -> None:
         """Come back when the condition holds."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not holds():
             assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(LOOK_EVERY_SECONDS)
 
     def record(self, accepted: httpx.Response) -> dict[str, Any]:
         """The record of a 202, once its operation has succeeded."""
@@ -181,7 +184,7 @@ class TwoWorkspaces:
             "drift_wide": {**_to({"workspace": "prod"}), "tables": {"dev": [DECLARED_TABLE]}},
             "drift_far": _to({"workspace": "prod"}, {"sharing_identifier": FAR_PARTNER}),
             # For tests that leave an audience's share in disorder.
-            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(26)},
+            **{f"spare_{number}": _to({"workspace": "prod"}) for number in range(27)},
         }
         lost = {"type": "pat", "token": {"env": "DEV_CONTROL_SECRET"}}
         return {

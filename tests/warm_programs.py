@@ -1,4 +1,6 @@
-"""Programs that use mlflow, run to their end in processes that have imported it already: a cold start takes seconds."""
+"""Programs run to their end in processes that have imported what they need, mlflow unless said otherwise: a cold start
+takes seconds.
+"""
 
 import runpy
 import sys
@@ -28,11 +30,13 @@ class Ended:
     output: str
 
 
-def run(target: str, *arguments: str, environment: dict[str, str]) -> Ended:
+def run(
+    target: str, *arguments: str, preload: tuple[str, ...] = PRELOADED, environment: dict[str, str]
+) -> Ended:
     """Run `target` ("module:function") as a program of its own, in that environment and no other."""
     with tempfile.NamedTemporaryFile() as output:
         place = Path(output.name)
-        program = Forked(target, *arguments, preload=PRELOADED, environment=environment, output=place)
+        program = Forked(target, *arguments, preload=preload, environment=environment, output=place)
         try:
             return Ended(program.wait(DEADLINE_SECONDS), place.read_text())
         finally:

@@ -34,6 +34,8 @@ def serve(
         port=port if port is not None else process.port,
         access_log=False,
         log_config=None,
+        # There is none, and looking for a library that speaks it takes a while.
+        ws="none",
         timeout_graceful_shutdown=5,
     )
     server = _Server(config)

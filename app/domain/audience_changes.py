@@ -15,7 +15,7 @@ from app.domain.operations import REJECT, Key, Operation, start
 from app.domain.plans import require
 from app.domain.standings import Gains
 from app.domain.workflows import Outcome, Work, register
-from app.errors import Problem, ShareNotFound, from_dict
+from app.errors import Problem, ShareNotFound, WrittenNotVisible, from_dict
 from app.store import records, steps
 from app.store.audience_changes import AudienceChange as AudienceChange
 from app.workspaces import recipients, shares
@@ -113,19 +113,26 @@ def _let_in(changing: Changing, principal: str) -> dict[str, Any]:
         return {"granted": [], "tables_added": []}
     declared = contents.list_tables(changing.project, changing.workspace, changing.audience)
     tables = [table for table in changing.tables_added if table.lower() in declared]
-    members = _hold_to_plan(changing, principal)
+    members, _ = _hold_to_plan(changing, principal)
     for table in tables:
         contents.ensure(changing.workspace, changing.share, shares.TABLE, table)
     for member in members:
         if member.sharing_identifier in changing.joining:
             made = audiences.ensure_member(changing.workspace, member)
             shares.ensure_reader(changing.workspace, changing.share, str(made.name))
-    members = _hold_to_plan(changing, principal)
+    members, pending = _hold_to_plan(changing, principal)
+    if pending:
+        # A first publication that failed meanwhile has shut out whom it had let in.
+        action = f"letting {', '.join(member.name for member in pending)} read share {changing.share}"
+        raise WrittenNotVisible(workspace=changing.workspace, action=action)
     return {"granted": _list_granted(changing, members, tables), "tables_added": tables}
 
 
-def _hold_to_plan(changing: Changing, principal: str) -> list[Member]:
-    """Who is declared now; raises when somebody would see what the plan did not say, or others have not approved."""
+def _hold_to_plan(changing: Changing, principal: str) -> tuple[list[Member], list[Member]]:
+    """Who is declared now, and who of those that the change lets in may not read yet.
+
+    Raises when somebody would see what the plan did not say, or others have not approved.
+    """
     place = (changing.project, changing.workspace, changing.audience)
     members, standing, dropped = look_at_share(*place)
     standings.refuse_unexpected(standing, NEXT)
@@ -139,7 +146,7 @@ def _hold_to_plan(changing: Changing, principal: str) -> list[Member]:
     standings.refuse_pending(replace(standing, pending=more))
     if joining:
         newcomers.require(newcomers.look(Caller(principal), *place), principal)
-    return members
+    return members, [member for member in standing.pending if member in joining]
 
 
 def _take_back(changing: Changing, change_id: str) -> None:

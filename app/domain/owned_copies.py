@@ -45,7 +45,7 @@ def check_place(accepting: Accepting, sources: list[str]) -> str:
         raise _unusable(accepting, "there is no such schema") from missing
     for target, source in targets.items():
         strange = owners.get(target) not in {None, identities.get_control(place)}
-        if strange or _list_sources(place, target) - {source}:
+        if strange or {one["source"]["model"] for one in _list_copies(place, target)} - {source}:
             raise _unusable(accepting, f"{target} is there and is not a copy of {source}")
     return schema
 
@@ -69,6 +69,8 @@ def list_wanted(accepting: Accepting, shown: list[Shown]) -> list[Wanted]:
     wanted = []
     for entry in shown:
         aliases = models.get_model(accepting.workspace, entry["model"]).aliases or {}
+        kept = _list_copies(accepting.workspace, name_copy(accepting, entry["model"]))
+        listed = {str(one["owned"]["version"]): one["digest"] for one in kept}
         for one in entry["versions"]:
             publication = published.get((entry["model"].lower(), one["version"]))
             known = {"publication_id": publication.id, "published_digest": publication.digest} if publication else {}
@@ -76,7 +78,7 @@ def list_wanted(accepting: Accepting, shown: list[Shown]) -> list[Wanted]:
             here = sorted(alias for alias, version in aliases.items() if version == one["version"])
             is_meant = bool(publication) or entry["model"].lower() in whole or accepting.provider_workspace is None
             if is_meant and one["state"] == models.READY:
-                wanted.append({"source": source, "provider_aliases": here, **known})
+                wanted.append({"source": source, "provider_aliases": here, "listed": listed, **known})
     return wanted
 
 
@@ -100,7 +102,7 @@ async def make(work: Work, accepting: Accepting, wanted: list[Wanted]) -> list[d
         raise await proofs.name_files(problem, held) if source else problem from problem
     return [
         {
-            **one,
+            **{name: value for name, value in one.items() if name != "listed"},
             "owned": {"model": copy["model"], "version": copy["version"]},
             "digest": copy["digest"],
             "files": copy["files"],
@@ -130,6 +132,8 @@ def _make_job(work: Work, accepting: Accepting, wanted: list[Wanted]) -> Job:
             "source": one["source"],
             "target": {"model": name_copy(accepting, one["source"]["model"])},
             "digest": one.get("published_digest"),
+            # A source that was made anew has copies of before, which acceptances still list.
+            "listed": one.get("listed", {}),
             "comment": f"Copy of {one['source']['model']} version {one['source']['version']}, kept by Causeway.",
             "tags": {"causeway_project": accepting.project, "causeway_acceptance": work.resource_id},
         }
@@ -146,11 +150,11 @@ def _make_job(work: Work, accepting: Accepting, wanted: list[Wanted]) -> Job:
     )
 
 
-def _list_sources(workspace: str, target: str) -> set[str]:
-    """The models that the target is known to hold copies of."""
+def _list_copies(workspace: str, target: str) -> list[dict[str, Any]]:
+    """What acceptances list, or did until they were given back, as copies in the target."""
     accepted = store.list_all(Acceptance, workspace=workspace)
     kept = [copy for one in accepted for copy in one.outcome.get("copies", [])]
-    return {copy["source"]["model"] for copy in kept if copy["owned"]["model"].lower() == target}
+    return [copy for copy in kept if copy["owned"]["model"].lower() == target]
 
 
 def _unusable(accepting: Accepting, reason: str) -> CopyPlaceUnusable:

@@ -11,5 +11,6 @@ from app.sandbox.isolation import Spec
 
 def main(spec: Spec) -> None:
     """Loads the model from the process's private folder and serves it until the process is ended."""
-    model = load_model(str(spec.folder / "model"))
+    # The check of its requirements, which only warns, reads what every installed package consists of.
+    model = load_model(str(spec.folder / "model"), suppress_warnings=True)
     uvicorn.run(scoring_server.init(model), uds=str(spec.folder / "socket"), log_level="info", access_log=False)

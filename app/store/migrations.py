@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
+
+from app.store.database import make_engine
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -21,6 +26,8 @@ def upgrade(url: str) -> None:
 
     Processes that start at once take turns. Raises `DatabaseIsNewer` where a later release has been before.
     """
+    if _is_current(url):
+        return
     try:
         command.upgrade(configuration(url), "head")
     except CommandError as error:
@@ -38,3 +45,19 @@ def configuration(url: str) -> Config:
     config.set_main_option("script_location", str(SCRIPTS))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
+
+
+def _is_current(url: str) -> bool:
+    """Whether there is nothing to do, as at almost every start: told without reading every migration."""
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_heads() == heads()
+    finally:
+        engine.dispose()
+
+
+@cache
+def heads() -> tuple[str, ...]:
+    """The revision that this release's migrations lead to."""
+    return tuple(ScriptDirectory(str(SCRIPTS)).get_heads())

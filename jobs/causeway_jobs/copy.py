@@ -54,7 +54,7 @@ def copy(workspace: WorkspaceClient, parameters: dict[str, Any]) -> dict[str, An
             _check_code(Path(folder), source)
         described = _describe(Path(folder), found)
         _ensure_model(client, target)
-        earlier, removed = _settle_earlier_tries(client, source, target, digest, parameters.get("promised", []))
+        earlier, removed = _settle_earlier_tries(client, source, target, digest, _list_promised(parameters, digest))
         version = earlier or _create(client, parameters, digest, folder)
     if earlier is None:
         _prove(client, target, version, files)
@@ -161,8 +161,14 @@ def _make_model(client: MlflowClient, target: str) -> None:
             raise
 
 
+def _list_promised(parameters: dict[str, Any], digest: str) -> set[int]:
+    """The versions that stay: those `promised`, and those `listed` (version: digest) as copies of other bytes."""
+    listed: dict[str, str] = parameters.get("listed", {})
+    return {*parameters.get("promised", []), *(int(version) for version, one in listed.items() if one != digest)}
+
+
 def _settle_earlier_tries(
-    client: MlflowClient, source: dict[str, Any], target: str, digest: str, promised: list[int]
+    client: MlflowClient, source: dict[str, Any], target: str, digest: str, promised: set[int]
 ) -> tuple[str | None, list[str]]:
     """The sound earlier copy of this source, if any, and the broken ones, which are deleted here.
 

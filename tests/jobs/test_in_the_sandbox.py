@@ -153,6 +153,14 @@ def test_a_copy_is_made_once_and_broken_earlier_tries_are_cleared_away(team: Tea
     assert (fifth.result["reused"], fifth.result["version"]) == (True, fourth.result["version"])
     assert team.version_of(target, fifth.result["version"])["description"] == "in other words"
 
+    # And so does one that is listed as a copy of other bytes, but not one that should have these.
+    listed = {str(third["version"]): "sha256:0"}
+    [sixth] = team.run("copy", {**team.copying(trained.version, target), "listed": listed})
+    assert (sixth.result["reused"], sixth.result["removed"]) == (True, [])
+    listed = {str(third["version"]): fourth.result["digest"]}
+    [seventh] = team.run("copy", {**team.copying(trained.version, target), "listed": listed})
+    assert (seventh.result["reused"], seventh.result["removed"]) == (True, [third["version"]])
+
 
 def test_a_copy_that_comes_back_different_is_refused_and_deleted(team: Team, trained: Trained) -> None:
     target = f"{team.schema}.{unique('vetted')}"

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from databricks.sdk.errors import NotFound
@@ -14,9 +15,11 @@ from databricks.sdk.service.sharing import (
     SharedDataObjectDataObjectType,
     SharedDataObjectUpdate,
     SharedDataObjectUpdateAction,
+    ShareInfo,
 )
 from databricks.sdk.service.sharing import PermissionsChange as ShareChange
 
+from app.domain.ownership import adoption_id
 from tests.journeys.drifting import Drift, names
 from tests.journeys.test_contents import make_dependent, make_needed
 from tests.sandbox.running import unique
@@ -83,10 +86,10 @@ class BehindOurBack:
             self.dev.shares.update(self.share(audience), owner=self.control)
 
     def count_calls(self, since: int) -> dict[str, tuple[int, int]]:
-        """By workspace: how many requests Causeway has made since then, and how many docs/drift.md says at most."""
+        """By workspace: how many requests Causeway has made since then, and how many docs/drift.md says."""
         seen = self.world.sandbox.call("dev", "GET", "/__sandbox/requests", params={"since": since}).json()["requests"]
-        own = [one for one in seen if one["principal"] in self.world.grants.values()]
-        asked = [one for one in own if "/oidc/" not in one["path"] and "metastore_summary" not in one["path"]]
+        ours = [one for one in seen if one["principal"] in self.world.grants.values()]
+        asked = [one for one in ours if "/oidc/" not in one["path"] and "metastore_summary" not in one["path"]]
         names = {f"causeway_bikes_{audience}" for audience in self.audiences}
         # Another test's audience, which the configuration has dropped since, is looked at by its promises alone.
         known = [one for one in asked if set(re.findall(r"causeway_bikes_\w+", one["path"])) <= names]
@@ -95,7 +98,8 @@ class BehindOurBack:
         for (workspace, path), number in paths.items():
             # Each list of the sandbox begins with an empty page.
             made[workspace] += (number + 1) // 2 if re.search(LISTS, path) else number
-        shared = [one.name for one in self.dev.shares.list_shares() if one.name in names]
+        shared = [one for one in self.dev.shares.list_shares() if one.name in names]
+        own = [one for one in shared if self._is_own(one)]
         schemas = [one.full_name for one in self.dev.schemas.list(SHAREABLE) if one.name in names]
         places = [dict(zip(("catalog_name", "schema_name"), name.split("."), strict=True)) for name in schemas]
         models = [one for place in places for one in self.dev.registered_models.list(**place)]
@@ -104,9 +108,15 @@ class BehindOurBack:
         owned = {copy["owned"]["model"] for one in active["acceptances"] for copy in one["copies"]}
         published = self.world.alice.get("/v1/publications?project=bikes&state=ACTIVE&page_size=200").json()["items"]
         whole = {one["source"]["model"] for one in published if one["mode"] == "whole-model"}
-        dev = 5 + 2 * len(shared) + 5 * len(schemas) + len(models) + len(whole)
+        dev = 5 + len(shared) + len(own) + 5 * len(schemas) + len(models) + len(whole)
         prod = 2 + (1 + len(catalogs)) + len(owned) + (1 + len(endpoints) if endpoints else 0)
         return {"dev": (made["dev"], dev), "prod": (made["prod"], prod)}
+
+    def _is_own(self, share: ShareInfo) -> bool:
+        """Whether Causeway made it or it was adopted: the readers of no other one are asked for."""
+        made = datetime.fromtimestamp((share.created_at or 0) / 1000, UTC)
+        path = f"/v1/adoptions/{adoption_id('dev', 'share', str(share.name), made)}"
+        return share.created_by == self.control or self.world.alice.get(path).status_code == 200
 
     def _list_active(self, kind: str) -> list[dict[str, Any]]:
         path = f"/v1/{kind}?project=bikes&state=ACTIVE&page_size=200"

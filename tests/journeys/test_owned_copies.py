@@ -3,7 +3,7 @@
 import pytest
 
 from tests.journeys.test_accepting import publish
-from tests.two_workspaces import TwoWorkspaces, problem
+from tests.two_workspaces import TwoWorkspaces, control, problem
 
 pytestmark = pytest.mark.xdist_group("sharing")
 
@@ -33,3 +33,20 @@ def test_copies_go_where_the_project_declares_and_never_over_something_else(worl
     catalog = world.record(world.accept())["catalog"]
     said = problem(world.accept(copy=True, copy_to=f"{catalog}.bikes"), 409, "copy-place-unusable")
     assert said["reason"] == "its catalog comes from a share"
+
+
+def test_a_copy_stays_when_what_it_was_copied_from_is_made_anew_under_the_same_name(world: TwoWorkspaces) -> None:
+    model = world.model()
+    first = world.record(world.publish(model, world.version(model), audience="spare_26"))
+    kept = world.record(world.accept(audience="spare_26", copy=True))["copies"]
+    world.record(world.delete(f"publications/{first['id']}"))
+    control(world).registered_models.delete(first["published"]["model"])
+    second = world.record(world.publish(model, world.version(model), audience="spare_26"))
+
+    again = world.record(world.accept(audience="spare_26", copy=True))["copies"]
+
+    assert [one["source"] for one in again] == [one["source"] for one in kept]
+    assert [one["digest"] for one in (*kept, *again)] == [first["digest"], second["digest"]]
+    there = world.sandbox.client("prod").model_versions.list(kept[0]["owned"]["model"])
+    owned = [one["owned"]["version"] for one in (*kept, *again)]
+    assert sorted(int(one.version or 0) for one in there) == sorted(owned) == [1, 2]
