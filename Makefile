@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 WHEEL := app/wheels/causeway_jobs-0.1.0-py3-none-any.whl
 export PYTHONHASHSEED := 0
+# A run starts many processes of this code: it is compiled once, whatever a surrounding container has set.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -15,6 +17,7 @@ help: ## Show the targets
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip sync --python $(BIN)/python --quiet --compile-bytecode --require-hashes requirements.lock
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q app jobs migrations tests
 	@touch $@
 
 $(WHEEL): .venv/installed jobs/pyproject.toml $(shell find jobs -name '*.py' -o -name '*.txt')

@@ -1,12 +1,24 @@
-"""What the whole run says at its end: how far the matrices went, and what that took."""
+"""Which tests share a worker by their folder; what the run says at its end of the matrices, and what those took."""
 
 import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+# Theirs are sandboxes that last: every worker would start all of them, and the jobs' imports with each.
+TOGETHER = ("sandbox", "workspaces")
 BUDGET_SECONDS = 240
 COUNTED = ("crashes", "lost answers", "refusals", "operations", "duplicates", "losses")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a folder that share a sandbox on one worker, unless they say otherwise themselves."""
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0]
+        if folder in TOGETHER and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

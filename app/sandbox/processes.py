@@ -38,6 +38,12 @@ PRELOADED = [
     "flaml.automl",
     "databricks.sdk",
     "uvicorn",
+    # What those import when they are used, each time in each process.
+    "anyio._backends._asyncio",
+    "email.policy",
+    "opentelemetry.sdk.metrics.export",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
 ]
 
 # multiprocessing reads a process's exit status from a pipe, once; two threads that look at the same moment

@@ -73,7 +73,8 @@ def _read_input(workspace: WorkspaceClient, path: str) -> bytes:
 
 def _load(folder: str) -> PyFuncModel:
     try:
-        return mlflow.pyfunc.load_model(folder)
+        # This environment was made of the model's requirements; to check them reads all that is installed.
+        return mlflow.pyfunc.load_model(folder, suppress_warnings=True)
     except Exception as fault:  # whatever somebody else's loading code may raise
         detail = f"Loading the model stopped with {type(fault).__name__}: {fault}. See the job's log for the rest."
         raise Refusal("model-load-failed", detail) from fault

@@ -114,5 +114,6 @@ def test_two_hundred_clients_of_a_silent_workspace_do_not_slow_the_calls_of_anot
     print("seconds, p50 at rest and under load, p99 at rest and under load:", told)
     # One round in which the machine had no other work is enough: whoever shared a thread would wait for seconds.
     assert min(load / rest for _, _, rest, load in told) <= 3, told
-    assert {one["code"] for one in heard} == {"workspace-unavailable"}
+    # Where the rounds take longer than a call may, the first who waited hear of that.
+    assert "workspace-unavailable" in {one["code"] for one in heard} <= {"workspace-unavailable", "workspace-timeout"}
     assert all(one["retry_after_seconds"] for one in heard)

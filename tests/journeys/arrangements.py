@@ -32,13 +32,13 @@ class Arranged:
 
 @cache
 def arrange(world: TwoWorkspaces) -> Arranged:
-    """For all tests that leave it as it is; the whole model has got a second version since."""
+    """For all tests that leave it as it is; the whole model has a second version, too."""
     model, whole, acme = (world.model() for _ in range(3))
     table, function = make_needed(world)
     needing = make_dependent(world, model, table, function)
     vetted = world.record(world.publish(model, needing, audience=AUDIENCE, include_dependencies=True))
-    shared = world.record(world.publish(whole, world.version(whole), audience=AUDIENCE, mode="whole-model"))
-    world.version(whole)
+    first, _ = world.version(whole), world.version(whole)
+    shared = world.record(world.publish(whole, first, audience=AUDIENCE, mode="whole-model"))
     accepted = world.record(world.accept(audience=AUDIENCE, copy=True))
     world.version(acme)
     share_models(world, "acme_owned", acme)
