@@ -13,7 +13,7 @@ from tests import postgres
 from tests.busy_workspace import TRAINING, busy_workspace
 from tests.http.conftest import ADMIN, ALICE, BOB
 from tests.sandbox.running import unique
-from tests.service_process import Service, wait_for_end
+from tests.service_process import PLAIN, Service, wait_for_end
 from tests.two_workspaces import problem
 
 MODEL = {"project": "bikes", "workspace": "prod", "model": "causeway_bikes_azure.bikes.demand", "version": 1}
@@ -91,7 +91,7 @@ def state(client: httpx.Client, workspace: str) -> str | None:
 
 
 def mistakes(service: Service) -> list[str]:
-    answer = httpx.get(f"{service.url}/readyz").json()["configuration"]
+    answer = httpx.get(f"{service.url}/readyz", verify=PLAIN).json()["configuration"]
     assert answer["in_force"] == (not answer["mistakes"])
     return list(answer["mistakes"])
 

@@ -30,9 +30,7 @@ class Ended:
     output: str
 
 
-def run(
-    target: str, *arguments: str, preload: tuple[str, ...] = PRELOADED, environment: dict[str, str]
-) -> Ended:
+def run(target: str, *arguments: str, preload: tuple[str, ...] = PRELOADED, environment: dict[str, str]) -> Ended:
     """Run `target` ("module:function") as a program of its own, in that environment and no other."""
     with tempfile.NamedTemporaryFile() as output:
         place = Path(output.name)

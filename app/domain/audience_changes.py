@@ -123,7 +123,7 @@ def _let_in(changing: Changing, principal: str) -> dict[str, Any]:
     members, pending = _hold_to_plan(changing, principal)
     if pending:
         # A first publication that failed meanwhile has shut out whom it had let in.
-        action = f"letting {', '.join(member.name for member in pending)} read share {changing.share}"
+        action = f"letting {', '.join(str(member.name) for member in pending)} read share {changing.share}"
         raise WrittenNotVisible(workspace=changing.workspace, action=action)
     return {"granted": _list_granted(changing, members, tables), "tables_added": tables}
 

@@ -18,7 +18,7 @@ from app.store import changes, connection, database, steps, transitions
 from app.store.operations import Operation
 from tests.http.conftest import ALICE, make_configuration
 from tests.postgres import new_database, sqlalchemy_url
-from tests.service_process import Service
+from tests.service_process import PLAIN, Service
 
 DEADLINE_SECONDS = 30
 # Given up before the service does: a request on a connection that is just being closed fails.
@@ -95,7 +95,7 @@ class Followed:
 
     def client(self, key: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {key or self.key}"}
-        return httpx.AsyncClient(base_url=self.service.url, headers=headers, timeout=60, limits=LIMITS)
+        return httpx.AsyncClient(base_url=self.service.url, headers=headers, timeout=60, limits=LIMITS, verify=PLAIN)
 
 
 @asynccontextmanager
