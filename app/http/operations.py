@@ -28,7 +28,7 @@ from app.errors import (
 from app.http.conventions import etags, pages
 from app.http.conventions.caller import CurrentCaller, current_caller
 from app.http.conventions.etags import UNCHANGED, IfNoneMatch
-from app.http.conventions.operation import OperationBody, OperationState, render, render_all
+from app.http.conventions.operation import DONE, OperationBody, OperationState, render, render_all
 from app.http.conventions.pages import PageBody, PageSize, PageToken
 from app.http.conventions.problems import problems
 from app.http.conventions.requests import waiting
@@ -143,13 +143,16 @@ async def _wait(
         gone.add_done_callback(lambda _: watch.end())
         try:
             while True:
-                body, revision = await run_in_threadpool(_read, caller, operation_id)
-                is_news = if_none_match is not None and etags.tag(body) != if_none_match
+                operation = await run_in_threadpool(operations.get, caller, operation_id)
                 left = ends_at - time.monotonic()
-                if body.done or is_news or left <= 0 or watch.is_over:
-                    return body
+                is_over = operation.state in DONE or left <= 0 or watch.is_over
+                # Who waits for the end alone is not told the steps on the way: nobody reads them.
+                if is_over or if_none_match is not None:
+                    body = await run_in_threadpool(render, operation)
+                    if is_over or etags.tag(body) != if_none_match:
+                        return body
                 with waiting(request):
-                    await watch.past(revision, left)
+                    await watch.past(operation.revision, left)
         finally:
             gone.cancel()
 

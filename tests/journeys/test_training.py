@@ -15,7 +15,7 @@ DATA = Path(__file__).parents[2] / "app/sandbox/data/bikeshare.csv"
 RIDES = "/Volumes/main/bikes/files/rides.csv"
 
 
-pytestmark = pytest.mark.xdist_group("training")
+pytestmark = pytest.mark.xdist_group("serving")
 
 
 @pytest.fixture(scope="module", autouse=True)

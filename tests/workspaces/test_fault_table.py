@@ -15,8 +15,6 @@ from app.workspaces import faults
 from tests.workspaces.conftest import Platform
 from tests.workspaces.fault_scene import Scene, call, caused, prepare
 
-pytestmark = pytest.mark.xdist_group("fault-table")
-
 TABLE: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("fault_table.yaml").read_text())
 ROWS = [row for row in TABLE if "never" not in row]
 # All codes that the platform's own enumeration and its audit log know for Unity Catalog and sharing, and for serving.

@@ -14,8 +14,6 @@ from app.workspaces.endpoints import ServedEntity
 from tests.workspaces.conftest import Platform
 from tests.workspaces.test_endpoints import FILES, until_settled
 
-pytestmark = pytest.mark.xdist_group("fault-table")
-
 COMMENT = "made by a test"
 ROWS = {"dataframe_split": {"columns": ["x"], "data": [[1.5]]}}
 OTHERS = [(setting, value) for setting, values in VARIANTS.items() for value in values[1:]]

@@ -68,18 +68,17 @@ def test_a_model_server_knows_no_token_and_no_path_of_the_sandbox(
         assert secret not in str([opened.path for opened in server.open_files()])
 
 
-def test_a_model_server_that_dies_is_started_again(start_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
-    sandbox = start_sandbox()
-    model, admin = make_model(sandbox, tmp_path), sandbox.client("prod")
-    create(admin, "bikes", entity(model, 1))
-    settled(admin, "bikes")
-    [server] = servers_of(sandbox)
+def test_a_model_server_that_dies_is_started_again(sandbox: Sandbox, model: str, endpoint: str) -> None:
+    admin, others = sandbox.client("prod"), servers_of(sandbox)
+    create(admin, endpoint, entity(model, 1))
+    settled(admin, endpoint)
+    [server] = [one for one in servers_of(sandbox) if one not in others]
     server.kill()
-    seen = wait_for(lambda: state_of(admin, "bikes") != "DEPLOYMENT_READY" and state_of(admin, "bikes"))
+    seen = wait_for(lambda: state_of(admin, endpoint) != "DEPLOYMENT_READY" and state_of(admin, endpoint))
     assert seen == "DEPLOYMENT_RECOVERING"
-    assert admin.serving_endpoints.get("bikes").state.ready.value == "NOT_READY"
-    wait_for(lambda: state_of(admin, "bikes") == "DEPLOYMENT_READY")
-    assert query(admin, "bikes").predictions == pytest.approx([2.0, 4.0])
+    assert admin.serving_endpoints.get(endpoint).state.ready.value == "NOT_READY"
+    wait_for(lambda: state_of(admin, endpoint) == "DEPLOYMENT_READY")
+    assert query(admin, endpoint).predictions == pytest.approx([2.0, 4.0])
 
 
 def test_endpoints_come_back_after_the_sandbox_was_killed_and_no_server_outlives_it(
