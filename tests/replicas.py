@@ -16,6 +16,7 @@ from app.store.operations import LIVE, Operation
 from tests import postgres
 from tests.forked_programs import Forked
 from tests.replica_program import CONFIGURATION
+from tests.service_process import PRELOADED
 
 DEADLINE_SECONDS = 90
 
@@ -57,7 +58,7 @@ class Replicas:
         """Start one more, and come back when it works."""
         output = self.folder / "output.txt"
         worker = Forked(
-            f"{module}:run", str(self.folder), preload=(module,), environment=self.environment, output=output
+            f"{module}:run", str(self.folder), preload=PRELOADED, environment=self.environment, output=output
         )
         self.workers.append(worker)
         ready = self.folder / f"ready.{worker.pid}"

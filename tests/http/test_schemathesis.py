@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
 from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
@@ -15,7 +16,15 @@ from tests.http.conftest import ALICE
 from tests.service_process import Service
 
 CONFIG = SchemathesisConfig.from_path(Path(__file__).with_name("schemathesis.toml"))
-schema = schemathesis.openapi.from_dict(create_app().openapi(), config=CONFIG)
+
+
+@pytest.fixture
+def document() -> Any:
+    """Read by the worker that runs the test alone: the fuzzer takes seconds to think of what to send."""
+    return schemathesis.openapi.from_dict(create_app().openapi(), config=CONFIG)
+
+
+schema = schemathesis.pytest.from_fixture("document")
 
 
 @schema.parametrize()
