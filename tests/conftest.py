@@ -1,5 +1,6 @@
 """Which tests share a worker by their folder; what the run says at its end of the matrices, and what those took."""
 
+import gc
 import os
 from collections import Counter
 from pathlib import Path
@@ -13,12 +14,18 @@ BUDGET_SECONDS = 240
 COUNTED = ("crashes", "lost answers", "refusals", "operations", "duplicates", "losses")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a folder that share a sandbox on one worker, unless they say otherwise themselves."""
     for item in items:
         folder = item.path.relative_to(HERE).parts[0]
         if folder in TOGETHER and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(folder))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: out of the collector's sight, as in the service, it costs nothing later."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

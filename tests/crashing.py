@@ -18,15 +18,15 @@ from typing import Any
 import requests
 
 from app import cli, durable
-from app.domain import acceptances, deployments, jobs
-from app.durable import steps
+from app.domain import acceptances, deployments, jobs, withdrawals
+from app.durable import engine, steps
 from app.store import steps as told_steps
 from app.workspaces import faults
 
 BEFORE, AFTER = "before", "after"
 HAND_OVER = "hand over to the engine"
 EACH, NONE = "each", ""
-PAUSE_SECONDS, POLL_SECONDS = 0.002, 0.1
+PAUSE_SECONDS, POLL_SECONDS = 0.002, 0.05
 Point = tuple[str, str]
 
 
@@ -88,6 +88,7 @@ def main() -> None:
     faults.RETRY_AFTER_SECONDS = 0
     steps.FIRST_PAUSE_SECONDS, told_steps.FURTHER_TRIES = PAUSE_SECONDS, 10_000
     jobs.POLL_SECONDS = deployments.POLL_SECONDS = acceptances.LOOK_EVERY_SECONDS = POLL_SECONDS
+    engine.DEQUEUE_EVERY_SECONDS = withdrawals.LOOK_EVERY_SECONDS = POLL_SECONDS
     listen, enqueue = durable.listen, durable.enqueue
 
     def meeting(observer: steps.Observer | None) -> steps.Observer:

@@ -19,6 +19,7 @@ CONTRACT = "1"
 SCHEMA = "dbos"
 EMBEDDED = "embedded"
 POOL_SIZE = 8
+DEQUEUE_EVERY_SECONDS = 0.2
 
 _clients: list[DBOSClient] = []
 _lock_files: list[Any] = []
@@ -87,7 +88,7 @@ def launch(url: str, executor_id: str | None, concurrency: int) -> None:
     DBOS(config=config)
     DBOS.launch()
     _quieten()
-    DBOS.register_queue(QUEUE, worker_concurrency=concurrency, polling_interval_sec=0.2)
+    DBOS.register_queue(QUEUE, worker_concurrency=concurrency, polling_interval_sec=DEQUEUE_EVERY_SECONDS)
 
 
 def take_over(executor_id: str) -> int:

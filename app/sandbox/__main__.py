@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.sandbox import apis, settings
@@ -54,7 +55,8 @@ def main() -> None:
     unknown = [name for name, _ in arguments.port if name not in (*PLAN, arguments.beside_dev)]
     if unknown:
         parser.error(f"no such workspace: {', '.join(unknown)}")
-    asyncio.run(_run(arguments))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(arguments))
 
 
 async def _run(arguments: argparse.Namespace) -> None:

@@ -21,11 +21,10 @@ from tests.journeys.stories import STORIES, Passage, compare, list_points, play
 
 HISTORIES = Path(__file__).with_name("workflow_histories.yaml")
 SEED = 9
-# Two halves of the matrices, beside each other, each with a sandbox of its own; lost answers are of the second.
-IN_TURN, APART = pytest.mark.xdist_group("matrix in turn"), pytest.mark.xdist_group("matrix apart")
+# Beside the lost answers: both are held against the same undisturbed passages.
+pytestmark = pytest.mark.xdist_group("matrices")
 
 
-@IN_TURN
 @pytest.mark.parametrize("name", STORIES)
 def test_the_steps_of_a_workflow_are_those_that_stored_histories_hold(undisturbed: Undisturbed, name: str) -> None:
     passage = undisturbed(name).passage
@@ -39,7 +38,6 @@ def test_the_steps_of_a_workflow_are_those_that_stored_histories_hold(undisturbe
             assert steps == _stored_steps(passage, stage)
 
 
-@IN_TURN
 @pytest.mark.parametrize("name", STORIES)
 def test_an_operation_that_dies_at_each_of_its_boundaries_in_turn_ends_as_if_nothing_had_been(
     mortal: MortalWorld, mortal_models: Models, undisturbed: Undisturbed, matrix: Report, name: str
@@ -60,7 +58,6 @@ def test_an_operation_that_dies_at_each_of_its_boundaries_in_turn_ends_as_if_not
         assert died == len(passage.service.crashes.points(passage.operations[stage]["id"]))
 
 
-@APART
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("name", STORIES)
 def test_an_operation_that_dies_at_one_of_its_boundaries_ends_as_if_nothing_had_been(

@@ -33,7 +33,7 @@ SEED = 9
 STATUS = {0: "lost_answers", 503: "refusals", 429: "refusals"}
 # What a cancel meets before its own steps is publishing, whose calls are spoiled in its own story.
 WITH_CALLS = [name for name in STORIES if name != "stopping"]
-pytestmark = pytest.mark.xdist_group("matrix apart")
+pytestmark = pytest.mark.xdist_group("matrices")
 
 
 @pytest.mark.parametrize("name", WITH_CALLS)
