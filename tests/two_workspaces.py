@@ -40,6 +40,12 @@ GUARDED = {"tags": {"team": "bikes", "reviewed": None}, "licence": "required", "
 Problem = dict[str, Any]
 
 
+class BriskService(Service):
+    """A service that looks more often whether what it waits for has come."""
+
+    target = "tests.brisk_program:main"
+
+
 class TwoWorkspaces:
     """Alice's project bikes and Bob's trains, on dev (where models are made) and prod (where they serve).
 
@@ -62,7 +68,7 @@ class TwoWorkspaces:
         self.alice = self.service.client(ALICE)
 
     def start_service(self, folder: Path) -> Service:
-        return Service(folder, self.make_configuration(), self.secrets)
+        return BriskService(folder, self.make_configuration(), self.secrets)
 
     def stop(self) -> None:
         self.service.stop()
